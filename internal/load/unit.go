@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"cmp"
+	"context"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// unit is a package on its way from its description to its types.
+type unit struct {
+	path    string // import path; with "_test" for an external test package
+	listed  *listed
+	own     bool
+	files   []string         // absolute
+	imports map[string]*unit // by the path written in the source
+	done    chan struct{}    // closed when types is set
+
+	fset  *token.FileSet // of this unit alone, see place
+	sizes []int          // of files, as they were when placed
+	trees []*ast.File    // until checked
+	types *types.Package
+	pkg   *Package // of own units
+	errs  []Error
+}
+
+// fail notes that something of the unit could not be read; only own units complain.
+func (u *unit) fail(kind, file string, line int, msg string) {
+	if u.own {
+		u.errs = append(u.errs, Error{Kind: kind, Package: u.path, File: file, Line: line, Msg: msg})
+	}
+}
+
+// newUnits makes a unit of every listed package, in order of import paths.
+func newUnits(listing *listing) []*unit {
+	byPath := make(map[string]*unit, len(listing.pkgs))
+	units := make([]*unit, 0, len(listing.pkgs))
+	for _, l := range listing.pkgs {
+		if l.ImportPath == "unsafe" {
+			continue
+		}
+		u := &unit{path: l.ImportPath, listed: l, own: listing.own(l), done: make(chan struct{})}
+		if u.own {
+			u.pkg = &Package{Path: l.ImportPath, Name: l.Name, Dir: l.Dir}
+		}
+		u.addFiles(l.GoFiles, l.CgoFiles)
+		byPath[u.path] = u
+		units = append(units, u)
+	}
+	for _, u := range units {
+		u.addImports(byPath, u.listed.Imports)
+	}
+	slices.SortFunc(units, func(a, b *unit) int { return cmp.Compare(a.path, b.path) })
+	return units
+}
+
+// addFiles adds files of the unit's directory.
+func (u *unit) addFiles(lists ...[]string) {
+	for _, name := range slices.Sorted(slices.Values(slices.Concat(lists...))) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(u.listed.Dir, name)
+		}
+		u.files = append(u.files, name)
+	}
+}
+
+// addImports resolves import paths. `go list` gives them resolved; ImportMap tells what the source says instead, for
+// the standard library's vendored packages.
+func (u *unit) addImports(byPath map[string]*unit, paths []string) {
+	if u.imports == nil {
+		u.imports = make(map[string]*unit, len(paths))
+	}
+	for _, path := range paths {
+		if dep := byPath[path]; dep != nil {
+			u.imports[path] = dep
+		}
+	}
+	for source, path := range u.listed.ImportMap {
+		if dep := byPath[path]; dep != nil {
+			u.imports[source] = dep
+		}
+	}
+}
+
+// run parses and checks all units with at most jobs at work at once, each unit after its imports.
+func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error {
+	slots := make(chan struct{}, jobs)
+	var all sync.WaitGroup
+	for _, u := range units {
+		all.Go(func() {
+			defer close(u.done)
+			for _, dep := range u.imports {
+				<-dep.done
+			}
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if ctx.Err() == nil {
+				u.parse()
+				u.check(sizes)
+			}
+		})
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+// place gives every unit a file set of its own whose positions lie where they will in the common one: in the order of
+// units and files, whichever is parsed first. So positions are the same in every run, and parsing takes no common lock.
+func place(units []*unit) {
+	base := 1
+	for _, u := range units {
+		u.fset = token.NewFileSet()
+		if base > 1 {
+			u.fset.AddFile("", base-1, 0)
+		}
+		u.sizes = make([]int, len(u.files))
+		for i, path := range u.files {
+			if info, err := os.Stat(path); err == nil {
+				u.sizes[i] = int(info.Size())
+			}
+			base += u.sizes[i] + 1
+		}
+	}
+}
