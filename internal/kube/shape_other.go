@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"go/types"
+	"strings"
+)
+
+// listerShape knows generated listers. What they return is the informer's own object.
+//
+//	List(labels.Selector) ([]*T, error)
+//	Get(name string) (*T, error)
+func listerShape(fn *types.Func, sig *types.Signature) *Call {
+	if !isLister(sig.Recv().Type()) {
+		return nil
+	}
+	switch fn.Name() {
+	case "List":
+		c := newCall(ReadCached)
+		c.Shared = true
+		return c
+	case "Get":
+		params, out := sig.Params(), results(sig)
+		if params.Len() != 1 || !isString(params.At(0).Type()) || len(out) != 2 || !isPointer(out[0]) {
+			return nil
+		}
+		c := newCall(ReadCached)
+		c.Key, c.Shared = 0, true
+		return c
+	}
+	return nil
+}
+
+// isLister reports whether t is an interface called …Lister with a lister's List.
+func isLister(t types.Type) bool {
+	named := namedOf(t)
+	if named == nil || !strings.HasSuffix(named.Obj().Name(), "Lister") {
+		return false
+	}
+	list := methodOf(t, "List")
+	if list == nil {
+		return false
+	}
+	params, out := list.Signature().Params(), results(list.Signature())
+	if params.Len() != 1 || namedIn(params.At(0).Type(), labelsPath) != "Selector" || len(out) != 2 {
+		return false
+	}
+	elem := elemOf(out[0])
+	return elem != nil && isPointer(elem)
+}
+
+// informerShape knows generated informers and their factories, by what they return.
+func informerShape(fn *types.Func, sig *types.Signature) *Call {
+	recv := namedOf(sig.Recv().Type())
+	if recv == nil {
+		return nil
+	}
+	out := results(sig)
+	switch {
+	case fn.Name() == "Informer" && len(out) == 1 && namedIn(out[0], cachePath) == "SharedIndexInformer",
+		fn.Name() == "Lister" && len(out) == 1 && methodOf(sig.Recv().Type(), "Informer") != nil,
+		fn.Name() == "InformerFor" && len(out) == 1 && namedIn(out[0], cachePath) == "SharedIndexInformer":
+		c := newCall(Provenance)
+		c.Provenance = "cached"
+		return c
+	case recv.Obj().Name() == "SharedInformerFactory":
+		return factoryShape(fn)
+	}
+	return nil
+}
+
+func factoryShape(fn *types.Func) *Call {
+	switch fn.Name() {
+	case "Start", "StartWithContext":
+		return newCall(SpawnGoroutine)
+	case "WaitForCacheSync", "WaitForCacheSyncWithContext", "Shutdown":
+		return newCall(Block)
+	case "ForResource":
+		c := newCall(Provenance)
+		c.Provenance = "cached"
+		return c
+	}
+	return nil
+}
+
+// packageShape knows generated functions.
+func packageShape(fn *types.Func, sig *types.Signature) *Call {
+	out := results(sig)
+	if len(out) == 0 {
+		return grpcRegistration(fn, sig)
+	}
+	first := namedOf(out[0])
+	name := fn.Name()
+	switch {
+	case strings.HasPrefix(name, "NewForConfig") && takesConfig(sig),
+		name == "New" && sig.Params().Len() == 1 && namedIn(sig.Params().At(0).Type(), restPath) == "Interface":
+		c := newCall(ClientConstructor)
+		c.Provenance = "live"
+		return c
+	case first == nil:
+		return handlerShape(fn, sig)
+	case isFakeClientset(fn, first):
+		c := newCall(ClientConstructor)
+		c.Provenance = "test"
+		return c
+	case strings.HasSuffix(first.Obj().Name(), "SharedInformerFactory") && strings.HasPrefix(name, "New"):
+		c := newCall(CacheConstructor)
+		c.Provenance = "cached"
+		return c
+	case inApplyConfigurations(fn.Pkg()) && strings.HasSuffix(first.Obj().Name(), "ApplyConfiguration"):
+		return applyConstructor(fn)
+	case name == "NewImpl" && namedIn(out[0], "knative.dev/pkg/controller") == "Impl":
+		c := newCall(RegisterByOption)
+		c.Object = 0
+		return c
+	}
+	return nil
+}
+
+func takesConfig(sig *types.Signature) bool {
+	params := sig.Params()
+	return params.Len() > 0 && namedIn(params.At(0).Type(), restPath) == "Config"
+}
+
+func isFakeClientset(fn *types.Func, result *types.Named) bool {
+	fake := fn.Name() == "NewSimpleClientset" || fn.Name() == "NewClientset"
+	return fake && result.Obj().Name() == "Clientset" && strings.HasSuffix(fn.Pkg().Path(), "/fake")
+}
+
+func inApplyConfigurations(pkg *types.Package) bool {
+	return strings.Contains(pkg.Path(), "applyconfiguration")
+}
+
+// applyConstructor: Pod(name, namespace) and ExtractPod(obj, fieldManager).
+func applyConstructor(fn *types.Func) *Call {
+	c := newCall(Pure)
+	if strings.HasPrefix(fn.Name(), "Extract") {
+		c.Object = 0
+	}
+	return c
+}
+
+// concreteShape knows generated methods of concrete types whose bodies need not be read.
+func concreteShape(fn *types.Func, sig *types.Signature) *Call {
+	recv := namedOf(sig.Recv().Type())
+	if recv == nil {
+		return nil
+	}
+	name := fn.Name()
+	switch {
+	case (name == "DeepCopy" || name == "DeepCopyObject") && sig.Params().Len() == 0 && sig.Results().Len() == 1:
+		return newCall(DeepCopy)
+	case name == "DeepCopyInto" && sig.Params().Len() == 1 && sig.Results().Len() == 0:
+		c := newCall(DeepCopy)
+		c.Object = 0
+		return c
+	case strings.HasPrefix(name, "With") && strings.HasSuffix(recv.Obj().Name(), "ApplyConfiguration") &&
+		recv.Obj().Pkg() != nil && inApplyConfigurations(recv.Obj().Pkg()):
+		c := newCall(MutateMemory)
+		c.Touches = lowerFirst(strings.TrimPrefix(name, "With"))
+		return c
+	}
+	return nil
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// grpcRegistration: RegisterXServer(grpc.ServiceRegistrar, XServer) makes the methods of its second argument handlers.
+func grpcRegistration(fn *types.Func, sig *types.Signature) *Call {
+	params := sig.Params()
+	if params.Len() != 2 || !strings.HasPrefix(fn.Name(), "Register") || !strings.HasSuffix(fn.Name(), "Server") {
+		return nil
+	}
+	switch namedIn(params.At(0).Type(), "google.golang.org/grpc") {
+	case "ServiceRegistrar", "Server":
+		c := newCall(RegisterEveryReplica)
+		c.Object = 1
+		return c
+	}
+	return nil
+}
+
+// handlerShape: connect's NewXHandler(service, ...) (string, http.Handler).
+func handlerShape(fn *types.Func, sig *types.Signature) *Call {
+	out := results(sig)
+	if len(out) != 2 || !isString(out[0]) || !isNamed(out[1], "net/http", "Handler") {
+		return nil
+	}
+	if sig.Params().Len() == 0 || !types.IsInterface(sig.Params().At(0).Type()) || !strings.HasPrefix(fn.Name(), "New") {
+		return nil
+	}
+	c := newCall(RegisterEveryReplica)
+	c.Object = 0
+	return c
+}
+
+// grpcClientShape: a generated client's method ends in ...grpc.CallOption.
+func grpcClientShape(_ *types.Func, sig *types.Signature) *Call {
+	if !sig.Variadic() {
+		return nil
+	}
+	last := sig.Params().At(sig.Params().Len() - 1).Type()
+	if namedIn(elemOf(last), "google.golang.org/grpc") != "CallOption" {
+		return nil
+	}
+	return newCall(Network)
+}
