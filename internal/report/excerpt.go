@@ -7,31 +7,40 @@ import (
 	"unicode/utf8"
 )
 
-// sources hands out the lines of files, each file read once.
+// sources hands out the reviewed files, each read once.
 type sources struct {
 	read  func(file string) ([]byte, error)
-	lines map[string][]string
+	files map[string]sourceFile
 }
 
-func newSources(o Options) *sources { return &sources{o.Source, make(map[string][]string)} }
+// sourceFile is a file as bytes and as lines without their ends. Ok is unset when it could not be read.
+type sourceFile struct {
+	data  []byte
+	lines []string
+	ok    bool
+}
 
-// of returns the lines of a file, without their ends; none when it cannot be read.
-func (s *sources) of(file string) []string {
-	if s.read == nil {
-		return nil
+func newSources(o Options) *sources { return &sources{o.Source, make(map[string]sourceFile)} }
+
+// of returns the lines of a file; none when it cannot be read.
+func (s *sources) of(file string) []string { return s.file(file).lines }
+
+// bytes returns a file, and whether it could be read.
+func (s *sources) bytes(file string) ([]byte, bool) { f := s.file(file); return f.data, f.ok }
+
+func (s *sources) file(name string) sourceFile {
+	if f, known := s.files[name]; known || s.read == nil {
+		return f
 	}
-	if lines, ok := s.lines[file]; ok {
-		return lines
+	var f sourceFile
+	if data, err := s.read(name); err == nil {
+		f = sourceFile{data: data, ok: true}
 	}
-	var lines []string
-	if data, err := s.read(file); err == nil && len(data) > 0 {
-		lines = strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-		for i := range lines {
-			lines[i] = strings.TrimSuffix(lines[i], "\r")
-		}
+	for line := range strings.Lines(string(f.data)) {
+		f.lines = append(f.lines, strings.TrimRight(line, "\r\n"))
 	}
-	s.lines[file] = lines
-	return lines
+	s.files[name] = f
+	return f
 }
 
 // quote is a source line as it is shown: indentation shared with its neighbours is gone, tabs are spaces and nothing

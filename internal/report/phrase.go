@@ -110,13 +110,21 @@ func severities() []finding.Severity {
 	return []finding.Severity{finding.Critical, finding.High, finding.Medium}
 }
 
+// position is file:line:column, as far as it is known.
+func position(file string, line, column int) string {
+	switch {
+	case line < 1:
+		return plain(file)
+	case column < 1:
+		return fmt.Sprintf("%s:%d", plain(file), line)
+	}
+	return fmt.Sprintf("%s:%d:%d", plain(file), line, column)
+}
+
 // errorPlace says what an error is about: its file and line, else its package, else "".
 func errorPlace(e finding.Error) string {
-	switch {
-	case e.File != "" && e.Line > 0:
-		return fmt.Sprintf("%s:%d", plain(e.File), e.Line)
-	case e.File != "":
-		return plain(e.File)
+	if e.File != "" {
+		return position(e.File, e.Line, 0)
 	}
 	return plain(e.Package)
 }

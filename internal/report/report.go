@@ -62,6 +62,7 @@ func Formats() []Format {
 	return []Format{
 		{"text", ".txt", "text for people, with the source lines and the scenario", text},
 		{"json", ".json", "the review itself, which every other format is made from", encode},
+		{"sarif", ".sarif", "SARIF 2.1.0, for GitHub code scanning and editors", sarif},
 	}
 }
 

@@ -58,11 +58,11 @@ func (t *textPage) finding(f *finding.Finding) {
 
 // head writes the first line. Where it would not fit, the message goes below, broken at the width of the terminal.
 func (t *textPage) head(f *finding.Finding) {
-	place := fmt.Sprintf("%s:%d:%d:", plain(f.File), f.Line, f.Column)
+	place := position(f.File, f.Line, f.Column) + ":"
 	severity, rule, message := f.Severity.String(), plain(f.Rule)+":", plain(f.Message)
 	fmt.Fprintf(t, "%s %s %s", t.in(bold, place), t.in(t.severity(f.Severity), severity), t.in(bold, rule))
 	if t.o.Brief || t.o.Width == 0 || width(place+severity+rule+message)+3 <= t.o.Width {
-		fmt.Fprintf(t, " %s\n", message)
+		fmt.Fprintln(t, strings.TrimRight(" "+message, " "))
 		return
 	}
 	t.WriteByte('\n')
@@ -106,9 +106,8 @@ func (t *textPage) excerpt(f *finding.Finding) {
 
 // domain says who runs the code, with the path that proves it, and why the severity is what it is.
 func (t *textPage) domain(f *finding.Finding) {
-	line := runsWhere(f.Domain.Kind)
 	if t.o.Verbose && len(f.Domain.Because) > 0 {
-		fmt.Fprintf(t, "  %s:\n", line)
+		fmt.Fprintf(t, "  %s:\n", runsWhere(f.Domain.Kind))
 		for i, step := range f.Domain.Because {
 			arrow := "→ "
 			if i == 0 {
@@ -117,10 +116,7 @@ func (t *textPage) domain(f *finding.Finding) {
 			t.paragraph("    "+arrow, "      ", plain(step))
 		}
 	} else {
-		if len(f.Domain.Because) > 0 {
-			line += ": " + plain(strings.Join(f.Domain.Because, " → "))
-		}
-		t.paragraph("  ", "    ", line)
+		t.paragraph("  ", "    ", domainLine(f.Domain))
 	}
 	if t.o.Verbose && f.Reason != "" {
 		t.paragraph("  ", "    ", strings.ToLower(f.Severity.String())+": "+plain(f.Reason))
@@ -150,7 +146,7 @@ func (t *textPage) related(f *finding.Finding) {
 			fmt.Fprintf(t, "  and %s: %s explain %s\n", count(len(f.Related)-few, "more place"), t.tool, plain(f.ID))
 			return
 		}
-		where := fmt.Sprintf("%s:%d:%d", plain(r.File), r.Line, r.Column)
+		where := position(r.File, r.Line, r.Column)
 		line := plain(r.Message)
 		if r.Function != "" {
 			line += ", in " + plain(r.Function)
@@ -163,7 +159,7 @@ func (t *textPage) related(f *finding.Finding) {
 func (t *textPage) suppressed(r *finding.Review) {
 	for _, f := range r.Findings {
 		if f.Suppressed != nil {
-			line := fmt.Sprintf("%s:%d:%d: %s: %s", plain(f.File), f.Line, f.Column, plain(f.Rule), suppressedBy(f.Suppressed))
+			line := position(f.File, f.Line, f.Column) + ": " + plain(f.Rule) + ": " + suppressedBy(f.Suppressed)
 			fmt.Fprintln(t, t.in(dim, line))
 		}
 	}

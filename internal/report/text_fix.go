@@ -17,7 +17,7 @@ func (t *textPage) fix(f *finding.Finding) {
 	if f.Fix.Description == "" && len(lines) == 0 {
 		return
 	}
-	line := "fix: " + plain(f.Fix.Description)
+	line := strings.TrimSpace("fix: " + plain(f.Fix.Description))
 	if n := len(lines); n > few && !t.o.Verbose {
 		line += fmt.Sprintf(" (%s: %s explain %s)", count(n, "line"), t.tool, plain(f.ID))
 		lines = nil
