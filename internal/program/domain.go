@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"fmt"
+	"go/token"
+	"slices"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Domain is where code runs. Several can hold for one function; DomainSet keeps them apart.
+type Domain int
+
+// The domains, the most dangerous first.
+const (
+	// Unknown: no entry point of the reviewed code leads here.
+	Unknown Domain = iota
+	// EveryReplica: each replica runs it, at the same time.
+	EveryReplica
+	// LeaderOnly: the elected replica runs it. Leader election is no fence, see client-go's leaderelection package.
+	LeaderOnly
+	// StartUp: once, when the process starts, or as a command.
+	StartUp
+	// Test: tests only.
+	Test
+)
+
+// String returns the domain's name as reports show it.
+func (d Domain) String() string {
+	return [...]string{"unknown", "every-replica", "leader-only", "start-up", "test"}[d]
+}
+
+// DomainSet is where a function can run, with the shortest proof for each domain.
+type DomainSet struct {
+	proofs [5]*Proof
+}
+
+// Proof is the path from an entry point to a function.
+type Proof struct {
+	Entry *Entry
+	// Path are the call sites, from the entry to the function.
+	Path []ssa.CallInstruction
+	// Gate is the place behind which only the leader runs, where the path passes one.
+	Gate *gate
+}
+
+// Has tells whether the function can run in domain d.
+func (s *DomainSet) Has(d Domain) bool { return s.proofs[d] != nil }
+
+// Worst returns the most dangerous domain of the set: every replica, then leader only, start-up, test.
+func (s *DomainSet) Worst() Domain {
+	for _, d := range []Domain{EveryReplica, LeaderOnly, StartUp, Test} {
+		if s.Has(d) {
+			return d
+		}
+	}
+	return Unknown
+}
+
+// Proof returns the shortest proof that the function runs in domain d, or nil.
+func (s *DomainSet) Proof(d Domain) *Proof { return s.proofs[d] }
+
+// Because renders a proof as steps from the entry point to the function.
+func (p *Program) Because(proof *Proof) []string {
+	if proof == nil {
+		return []string{"no entry point of the reviewed code leads here"}
+	}
+	steps := []string{fmt.Sprintf("%s (%s) %s", proof.Entry, p.At(proof.Entry.Pos), proof.Entry.Because)}
+	for _, site := range proof.Path {
+		step := fmt.Sprintf("%s at %s", Name(site.Parent()), p.At(site.Pos()))
+		steps = append(steps, step)
+	}
+	if proof.Gate != nil {
+		steps = append(steps, proof.Gate.because)
+	}
+	return steps
+}
+
+// DomainOf returns where fn can run: a walk back over its callers to the entry points.
+func (p *Program) DomainOf(fn *ssa.Function) *DomainSet {
+	if known := p.domains[fn]; known != nil {
+		return known
+	}
+	set := p.walkBack(fn, nil)
+	p.domains[fn] = set
+	return set
+}
+
+// DomainAt returns where an instruction can run: the domain of its function, narrowed by the gates it stands behind.
+func (p *Program) DomainAt(instr ssa.Instruction) *DomainSet {
+	fn := instr.Parent()
+	if g := p.gateBefore(instr); g != nil {
+		return p.walkBack(fn, g)
+	}
+	return p.DomainOf(fn)
+}
+
+// EntriesOf returns the entry points that lead to fn, in source order.
+func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
+	var out []*Entry
+	p.visitBack(fn, nil, func(_ *state, e *Entry) { out = append(out, e) })
+	slices.SortFunc(out, func(a, b *Entry) int { return p.comparePos(a.Func.Pos(), b.Func.Pos()) })
+	return slices.Compact(out)
+}
+
+// state is a function on the way back to the entries: what the path from it on passed.
+type state struct {
+	fn      *ssa.Function
+	gate    *gate // a leader gate was passed
+	spawned bool  // a go statement, or a loop run by a library, was passed
+	site    ssa.CallInstruction
+	next    *state
+}
+
+func (p *Program) walkBack(fn *ssa.Function, g *gate) *DomainSet {
+	set := new(DomainSet)
+	p.visitBack(fn, g, func(s *state, e *Entry) {
+		d := e.Domain
+		switch {
+		case d == Test:
+		case s.gate != nil:
+			d = LeaderOnly
+		case d == StartUp && s.spawned:
+			d = EveryReplica
+		}
+		if set.proofs[d] == nil {
+			set.proofs[d] = &Proof{Entry: e, Path: s.path(), Gate: s.gate}
+		}
+	})
+	return set
+}
+
+func (s *state) path() []ssa.CallInstruction {
+	var out []ssa.CallInstruction
+	for at := s; at != nil && at.site != nil; at = at.next {
+		out = append(out, at.site)
+	}
+	return out
+}
+
+// visitBack walks breadth-first from fn over its callers and calls found for each entry point that it meets.
+func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry)) {
+	type key struct {
+		fn             *ssa.Function
+		gated, spawned bool
+	}
+	seen := make(map[key]bool)
+	queue := []*state{{fn: fn, gate: g}}
+	for len(queue) > 0 {
+		s := queue[0]
+		queue = queue[1:]
+		k := key{s.fn, s.gate != nil, s.spawned}
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		if e := p.entryAt[s.fn]; e != nil {
+			found(s, e)
+			if e.Kind != EntryHTTP && e.Kind != EntryMain {
+				continue // the framework's word is the last one
+			}
+		}
+		for _, e := range p.calls.to[s.fn] {
+			next := &state{fn: e.Caller(), gate: s.gate, spawned: s.spawned, site: e.Site, next: s}
+			if next.gate == nil {
+				next.gate = p.gateBefore(e.Site)
+			}
+			if e.How == Starts || e.How == PassesTo && p.loops(e.Site) {
+				next.spawned = true
+			}
+			queue = append(queue, next)
+		}
+	}
+}
+
+// loops tells whether the library call at site runs the function it is given for as long as the process lives.
+func (p *Program) loops(site ssa.CallInstruction) bool {
+	row := Model(site)
+	return row != nil && (row.Effect == kube.Block || row.Effect == kube.SpawnGoroutine)
+}
+
+// spreadDomains prepares the answers of DomainOf.
+func (p *Program) spreadDomains() {
+	p.entryAt = make(map[*ssa.Function]*Entry, len(p.Entries))
+	for _, e := range p.Entries {
+		p.entryAt[e.Func] = e
+	}
+}
+
+// gate is a place behind which only the leader runs.
+type gate struct {
+	instr   ssa.Instruction
+	because string
+}
+
+// gateBefore returns the leader gate that every path to instr passes inside its function, or nil.
+func (p *Program) gateBefore(instr ssa.Instruction) *gate {
+	fn := instr.Parent()
+	gates, known := p.gates[fn]
+	if !known {
+		p.gates[fn] = nil // asked again while answering: no gate
+		gates = p.findGates(fn)
+		p.gates[fn] = gates
+	}
+	for i := range gates {
+		if dominates(gates[i].instr, instr) {
+			return &gates[i]
+		}
+	}
+	return nil
+}
+
+// dominates tells whether every path to b passes a, both in one function.
+func dominates(a, b ssa.Instruction) bool {
+	x, y := a.Block(), b.Block()
+	if x == nil || y == nil || a.Parent() != b.Parent() {
+		return false
+	}
+	if x != y {
+		return x.Dominates(y)
+	}
+	for _, instr := range x.Instrs {
+		if instr == a {
+			return a != b
+		}
+		if instr == b {
+			return false
+		}
+	}
+	return false
+}
+
+// findGates looks for receives from Elected() or from a channel that leader-only code closes, and for tests of
+// leadership that guard what follows.
+func (p *Program) findGates(fn *ssa.Function) []gate {
+	var out []gate
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			switch x := instr.(type) {
+			case *ssa.UnOp:
+				if x.Op == token.ARROW {
+					if why := p.leaderChannel(x.X); why != "" {
+						out = append(out, gate{x, fmt.Sprintf("%s waits at %s for %s", Name(fn), p.At(x.Pos()), why)})
+					}
+				}
+			case *ssa.If:
+				if g, ok := p.leaderTest(x); ok {
+					out = append(out, g)
+				}
+				if g, ok := p.electionOff(x); ok {
+					out = append(out, g)
+				}
+			}
+		}
+	}
+	return append(out, p.selectGates(fn)...)
+}
+
+// leaderTest recognises if m.IsLeader() { … }: the block behind the branch is the gate.
+func (p *Program) leaderTest(branch *ssa.If) (gate, bool) {
+	cond, negated := branch.Cond, false
+	if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
+		cond, negated = not.X, true
+	}
+	call, ok := cond.(*ssa.Call)
+	if !ok {
+		return gate{}, false
+	}
+	row := Model(call)
+	if row == nil || row.Effect != kube.LeaderCheck {
+		return gate{}, false
+	}
+	succ := branch.Block().Succs[0]
+	if negated {
+		succ = branch.Block().Succs[1]
+	}
+	if len(succ.Preds) != 1 || len(succ.Instrs) == 0 {
+		return gate{}, false
+	}
+	return gate{succ.Instrs[0], fmt.Sprintf("%s asks at %s whether it leads", Name(branch.Parent()), p.At(call.Pos()))}, true
+}
+
+// electionOff recognises the branch that runs when somebody switches leader election off although it is on by default:
+// who does that runs one replica.
+func (p *Program) electionOff(branch *ssa.If) (gate, bool) {
+	cond, succ := branch.Cond, branch.Block().Succs[1]
+	if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
+		cond, succ = not.X, branch.Block().Succs[0]
+	}
+	if !mayBeFlag(cond) || len(succ.Preds) != 1 || len(succ.Instrs) == 0 {
+		return gate{}, false
+	}
+	t := p.Bool(cond)
+	if !t.Known || !t.Value || !strings.Contains(t.Flag, "leader") {
+		return gate{}, false
+	}
+	return gate{succ.Instrs[0], fmt.Sprintf("%s gets to %s only where --%s, on by default, is switched off",
+		Name(branch.Parent()), p.At(succ.Instrs[0].Pos()), t.Flag)}, true
+}
+
+// mayBeFlag tells whether v is a variable or a field, which a flag could have set.
+func mayBeFlag(v ssa.Value) bool {
+	switch v := v.(type) {
+	case *ssa.UnOp:
+		return v.Op == token.MUL
+	case *ssa.Parameter, *ssa.Field:
+		return true
+	}
+	return false
+}
+
+// selectGates finds select statements with a case that receives from a leader channel; the case's block is the gate.
+func (p *Program) selectGates(fn *ssa.Function) []gate {
+	var out []gate
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			sel, ok := instr.(*ssa.Select)
+			if !ok {
+				continue
+			}
+			for i, st := range sel.States {
+				why := ""
+				if st.Send == nil {
+					why = p.leaderChannel(st.Chan)
+				}
+				if why == "" {
+					continue
+				}
+				if blk := selectCase(sel, i); blk != nil && len(blk.Preds) == 1 && len(blk.Instrs) > 0 {
+					out = append(out, gate{blk.Instrs[0], fmt.Sprintf("%s waits at %s for %s", Name(fn), p.At(sel.Pos()), why)})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// selectCase returns the block that runs when case i of the select was chosen.
+func selectCase(sel *ssa.Select, i int) *ssa.BasicBlock {
+	for _, ref := range *sel.Referrers() {
+		ex, ok := ref.(*ssa.Extract)
+		if !ok || ex.Index != 0 || ex.Referrers() == nil {
+			continue
+		}
+		for _, use := range *ex.Referrers() {
+			cmp, ok := use.(*ssa.BinOp)
+			if !ok || cmp.Op != token.EQL || cmp.Referrers() == nil {
+				continue
+			}
+			if c, ok := cmp.Y.(*ssa.Const); ok && c.Value != nil && c.Int64() == int64(i) {
+				for _, r := range *cmp.Referrers() {
+					if branch, ok := r.(*ssa.If); ok {
+						return branch.Block().Succs[0]
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// leaderChannel says why a receive from ch means leadership: it is Elected(), or only leader-only code closes it.
+func (p *Program) leaderChannel(ch ssa.Value) string {
+	srcs := p.Sources(ch)
+	if srcs.Partial || len(srcs.Values) == 0 {
+		return ""
+	}
+	why := ""
+	for _, src := range srcs.Values {
+		switch x := src.(type) {
+		case *ssa.Call:
+			row := Model(x)
+			if row == nil || row.Effect != kube.LeaderGate {
+				return ""
+			}
+			why = "the manager to be elected"
+		case *ssa.MakeChan:
+			closer := p.leaderCloses(x)
+			if closer == "" {
+				return ""
+			}
+			why = closer
+		case *ssa.Const: // nil blocks for ever: nobody passes
+		default:
+			return ""
+		}
+	}
+	return why
+}
+
+// leaderCloses tells whether a channel is closed, and closed only, by code that runs on the leader.
+func (p *Program) leaderCloses(ch *ssa.MakeChan) string {
+	if p.closing[ch] {
+		return "" // asked again while answering: no proof
+	}
+	p.closing[ch] = true
+	defer delete(p.closing, ch)
+	why := ""
+	for _, site := range p.closes() {
+		if !slices.Contains(p.Sources(site.Common().Args[0]).Values, ssa.Value(ch)) {
+			continue
+		}
+		set := p.DomainAt(site)
+		if set.Worst() != LeaderOnly {
+			return ""
+		}
+		why = fmt.Sprintf("a channel that only the leader closes (%s at %s)", Name(site.Parent()), p.At(site.Pos()))
+	}
+	return why
+}
+
+// closes lists the calls of close in own code, in source order.
+func (p *Program) closes() []ssa.CallInstruction {
+	if p.closeSites != nil {
+		return p.closeSites
+	}
+	p.closeSites = []ssa.CallInstruction{}
+	for _, fn := range p.Funcs {
+		for site := range Sites(fn) {
+			if b, ok := site.Common().Value.(*ssa.Builtin); ok && b.Name() == "close" {
+				p.closeSites = append(p.closeSites, site)
+			}
+		}
+	}
+	return p.closeSites
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"golang.org/x/tools/go/ssa"
+)
+
+// EntryKind is the way in which execution enters own code.
+type EntryKind string
+
+// The kinds of entry points.
+const (
+	EntryMain      EntryKind = "main"
+	EntryReconcile EntryKind = "reconciler"
+	EntryWebhook   EntryKind = "webhook"
+	EntryHTTP      EntryKind = "HTTP handler"
+	EntryGRPC      EntryKind = "gRPC method"
+	EntryInformer  EntryKind = "informer callback"
+	EntryRunnable  EntryKind = "runnable"
+	EntryElected   EntryKind = "leader callback"
+	EntryProbe     EntryKind = "health check"
+	EntryMetrics   EntryKind = "metrics collector"
+	EntryTest      EntryKind = "test"
+)
+
+// Entry is a function that a framework, the Go runtime or a user calls: nothing in own code does.
+type Entry struct {
+	Func *ssa.Function
+	Kind EntryKind
+	// Domain is where the entry runs.
+	Domain Domain
+	// Because is the reason for the domain, in one clause.
+	Because string
+	// Pos is where the entry was registered, or its declaration where no registration was found.
+	Pos token.Pos
+	// Manager is the manager it was registered on, where that is known.
+	Manager *Manager
+	// Requeues is set when the framework calls the entry again after it returned an error.
+	Requeues bool
+}
+
+// String renders the entry for a sentence: HTTP handler (*API).Ping.
+func (e *Entry) String() string { return string(e.Kind) + " " + Name(e.Func) }
+
+// Parallel tells whether two calls of the entry can run at the same time in one process.
+func (e *Entry) Parallel() bool {
+	switch e.Kind {
+	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
+		return true
+	}
+	return false
+}
+
+type finder struct {
+	p     *Program
+	found map[*ssa.Function]*Entry
+	// needs is what NeedLeaderElection() of a type says: its constant, or unknown.
+	needs map[*types.Named]*bool
+}
+
+// findEntries collects the entry points: registrations first, because they say more, then by the shape of methods.
+func (p *Program) findEntries() {
+	f := &finder{p: p, found: make(map[*ssa.Function]*Entry), needs: make(map[*types.Named]*bool)}
+	for _, fn := range p.Funcs {
+		for site := range Sites(fn) {
+			f.registration(site)
+		}
+	}
+	f.callbackFields()
+	for _, fn := range p.Funcs {
+		f.byShape(fn)
+	}
+	for _, e := range f.found {
+		p.Entries = append(p.Entries, e)
+	}
+	slices.SortFunc(p.Entries, func(a, b *Entry) int {
+		return cmp.Or(p.comparePos(a.Func.Pos(), b.Func.Pos()), strings.Compare(a.Func.String(), b.Func.String()))
+	})
+	for _, e := range p.Entries {
+		if e.Manager != nil {
+			e.Manager.Entries = append(e.Manager.Entries, e)
+		}
+	}
+}
+
+func (p *Program) comparePos(a, b token.Pos) int {
+	x, y := p.Fset.Position(a), p.Fset.Position(b)
+	return cmp.Or(strings.Compare(x.Filename, y.Filename), cmp.Compare(x.Offset, y.Offset))
+}
+
+// add keeps an entry; the first word on a function stands, since registrations come before shapes.
+func (f *finder) add(e *Entry) {
+	if e.Func == nil || !f.p.Own(e.Func) {
+		return
+	}
+	if old := f.found[e.Func]; old != nil {
+		if old.Manager == nil {
+			old.Manager = e.Manager
+		}
+		return
+	}
+	if f.p.InTest(e.Func) {
+		e.Domain, e.Because = Test, "stands in a test file"
+	}
+	f.found[e.Func] = e
+}
+
+// registration looks at one call that may hand code to a framework.
+func (f *finder) registration(site ssa.CallInstruction) {
+	row := Model(site)
+	if row == nil {
+		return
+	}
+	switch row.Effect {
+	case kube.RegisterByOption, kube.RegisterLeaderRunnable:
+		f.onManager(site, row)
+	case kube.RegisterEveryReplica:
+		f.everyReplica(site)
+	case kube.InformerHandler, kube.RegisterSource, kube.RegisterIndex:
+		f.informer(site, row)
+	}
+}
+
+// onManager handles manager.Add, builder.Complete, builder.Build and controller.New.
+func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
+	mgr := f.p.managerOf(site)
+	for _, arg := range site.Common().Args {
+		for _, t := range f.p.concreteTypes(arg) {
+			if m := f.method(t, "Reconcile"); m != nil && isReconcile(m.Signature) {
+				domain, because := f.controllerDomain(site, mgr)
+				f.add(&Entry{Func: m, Kind: EntryReconcile, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr, Requeues: true})
+			}
+			if m := f.method(t, "Start"); m != nil && row.Name == "Add" {
+				domain, because := f.runnableDomain(t, mgr)
+				f.add(&Entry{Func: m, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr})
+			}
+		}
+		if row.Name == "Add" || row.Effect == kube.RegisterLeaderRunnable {
+			for _, fn := range f.p.functionsOf(arg) {
+				domain, because := mgr.electedDomain("is a plain runnable")
+				f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr})
+			}
+		}
+	}
+}
+
+func (f *finder) everyReplica(site ssa.CallInstruction) {
+	for _, arg := range flatten(site.Common().Args) {
+		for _, fn := range f.p.functionsOf(arg) {
+			kind, because := EntryHTTP, "HTTP handlers run on every replica"
+			if fn.Signature.Results().Len() == 1 && fn.Signature.Params().Len() == 1 && isRequest(fn.Signature.Params().At(0).Type()) {
+				kind, because = EntryProbe, "health checks run on every replica"
+			}
+			f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: because, Pos: site.Pos()})
+		}
+	}
+}
+
+// flatten adds the elements of variadic arguments to the arguments.
+func flatten(args []ssa.Value) []ssa.Value {
+	var out []ssa.Value
+	for _, arg := range args {
+		out = append(out, arg)
+		if elements, ok := Elements(arg); ok {
+			out = append(out, elements...)
+		}
+	}
+	return out
+}
+
+// informer handles event handlers, map functions and index functions: they run in informer goroutines.
+func (f *finder) informer(site ssa.CallInstruction, row *kube.Call) {
+	for _, arg := range flatten(site.Common().Args) {
+		for _, fn := range f.p.functionsOf(arg) {
+			f.add(f.informerEntry(fn, site.Pos()))
+		}
+		for _, t := range f.p.concreteTypes(arg) {
+			for _, name := range []string{"OnAdd", "OnUpdate", "OnDelete", "Create", "Update", "Delete", "Generic"} {
+				if m := f.method(t, name); m != nil {
+					f.add(f.informerEntry(m, site.Pos()))
+				}
+			}
+		}
+	}
+}
+
+func (f *finder) informerEntry(fn *ssa.Function, pos token.Pos) *Entry {
+	return &Entry{Func: fn, Kind: EntryInformer, Domain: EveryReplica, Pos: pos,
+		Because: "informers run on every replica that has started them"}
+}
+
+// callbackFields handles functions stored into the callback fields of framework structs.
+func (f *finder) callbackFields() {
+	keys := make([]FieldKey, 0, len(f.p.stores.fields))
+	for key := range f.p.stores.fields {
+		if f.p.own[key.Type.Obj().Pkg()] == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b FieldKey) int { return strings.Compare(a.String(), b.String()) })
+	for _, key := range keys {
+		field := key.Var()
+		if field == nil {
+			continue
+		}
+		for _, store := range f.p.stores.fieldSites[key] {
+			for _, fn := range f.p.functionsOf(store.Val) {
+				f.callback(key, field, fn, store.Pos())
+			}
+		}
+	}
+}
+
+func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, pos token.Pos) {
+	pkg := ""
+	if p := key.Type.Obj().Pkg(); p != nil {
+		pkg = p.Path()
+	}
+	switch {
+	case pkg == "github.com/spf13/cobra" || strings.HasPrefix(pkg, "github.com/urfave/cli"):
+		f.add(&Entry{Func: fn, Kind: EntryMain, Domain: StartUp, Because: "is a command of the program", Pos: pos})
+		return
+	}
+	row := kube.LookupField(key.Type, field.Name())
+	if row == nil {
+		return
+	}
+	switch row.Effect {
+	case kube.EntryLeader:
+		f.add(&Entry{Func: fn, Kind: EntryElected, Domain: LeaderOnly, Pos: pos,
+			Because: fmt.Sprintf("is the %s callback of leader election", field.Name())})
+	case kube.EntryEveryReplica:
+		f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: EveryReplica, Pos: pos,
+			Because: fmt.Sprintf("is called on every replica as %s", key)})
+	case kube.InformerHandler, kube.RegisterIndex:
+		f.add(f.informerEntry(fn, pos))
+	}
+}
+
+// byShape recognises entry points by their signature, for code whose registration is out of sight.
+func (f *finder) byShape(fn *ssa.Function) {
+	if fn.Parent() != nil || f.found[fn] != nil {
+		if fn.Parent() == nil || f.found[fn] != nil {
+			return
+		}
+		if kind := handlerKind(fn.Signature); kind != "" {
+			f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: string(kind) + "s run on every replica", Pos: fn.Pos()})
+		}
+		return
+	}
+	sig := fn.Signature
+	name := fn.Name()
+	switch {
+	case sig.Recv() == nil && name == "main" && fn.Pkg != nil && fn.Pkg.Pkg.Name() == "main":
+		f.add(&Entry{Func: fn, Kind: EntryMain, Domain: StartUp, Because: "is the start of the program", Pos: fn.Pos()})
+	case sig.Recv() == nil && strings.HasPrefix(name, "init#"):
+		f.add(&Entry{Func: fn, Kind: EntryMain, Domain: StartUp, Because: "runs when the program is initialised", Pos: fn.Pos()})
+	case f.p.InTest(fn) && sig.Recv() == nil && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Benchmark")):
+		f.add(&Entry{Func: fn, Kind: EntryTest, Domain: Test, Because: "is a test", Pos: fn.Pos()})
+	case handlerKind(sig) != "":
+		kind := handlerKind(sig)
+		f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: string(kind) + "s run on every replica", Pos: fn.Pos()})
+	case sig.Recv() != nil:
+		f.methodShape(fn)
+	}
+}
+
+func (f *finder) methodShape(fn *ssa.Function) {
+	sig := fn.Signature
+	recv := sig.Recv().Type()
+	switch name := fn.Name(); name {
+	case "Reconcile":
+		if isReconcile(sig) {
+			domain, because := f.p.defaultManager(fn).electedDomain("is a reconciler")
+			f.add(&Entry{Func: fn, Kind: EntryReconcile, Domain: domain, Because: because, Pos: fn.Pos(), Manager: f.p.defaultManager(fn), Requeues: true})
+		}
+	case "ReconcileKind", "FinalizeKind":
+		if sig.Params().Len() == 2 {
+			f.add(&Entry{Func: fn, Kind: EntryReconcile, Domain: LeaderOnly, Pos: fn.Pos(), Requeues: true,
+				Because: "runs on the replica that leads the bucket of the key"})
+		}
+	case "ObserveKind":
+		f.add(&Entry{Func: fn, Kind: EntryReconcile, Domain: EveryReplica, Pos: fn.Pos(), Requeues: true,
+			Because: "observers run on every replica"})
+	case "Handle", "ValidateCreate", "ValidateUpdate", "ValidateDelete", "Default", "Admit":
+		if isWebhookMethod(name, sig) {
+			f.add(&Entry{Func: fn, Kind: EntryWebhook, Domain: EveryReplica, Because: "webhooks run on every replica", Pos: fn.Pos()})
+		}
+	case "OnAdd", "OnUpdate", "OnDelete":
+		if implementsHandler(recv) {
+			f.add(f.informerEntry(fn, fn.Pos()))
+		}
+	case "Collect":
+		if sig.Params().Len() == 1 && isChanOf(sig.Params().At(0).Type(), "github.com/prometheus/client_golang/prometheus", "Metric") {
+			f.add(&Entry{Func: fn, Kind: EntryMetrics, Domain: EveryReplica, Because: "metrics are collected on every replica", Pos: fn.Pos()})
+		}
+	case "Start":
+		if isRunnable(sig) && f.method(recv, "NeedLeaderElection") != nil {
+			domain, because := f.runnableDomain(recv, f.p.defaultManager(fn))
+			f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: domain, Because: because, Pos: fn.Pos(), Manager: f.p.defaultManager(fn)})
+		}
+	default:
+		if isGRPCMethod(recv, sig) {
+			f.add(&Entry{Func: fn, Kind: EntryGRPC, Domain: EveryReplica, Because: "gRPC servers run on every replica", Pos: fn.Pos()})
+		}
+	}
+}
+
+// method returns the own method of t (or *t) by that name, promoted ones included, or nil.
+func (f *finder) method(t types.Type, name string) *ssa.Function { return f.p.Method(t, name) }
+
+// Method returns the own function behind the method of t, or of *t, by that name, promoted ones included; nil if none.
+func (p *Program) Method(t types.Type, name string) *ssa.Function {
+	if _, isInterface := t.Underlying().(*types.Interface); isInterface {
+		return nil
+	}
+	if _, isPtr := types.Unalias(t).(*types.Pointer); !isPtr {
+		t = types.NewPointer(t)
+	}
+	set := p.SSA.MethodSets.MethodSet(t)
+	for sel := range set.Methods() {
+		if sel.Obj().Name() == name {
+			fn := p.SSA.MethodValue(sel)
+			if fn == nil {
+				return nil
+			}
+			if own := p.throughWrappers([]*ssa.Function{fn}); len(own) > 0 {
+				return own[0]
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// concreteTypes returns the own named types that an interface value can hold.
+func (p *Program) concreteTypes(v ssa.Value) []types.Type {
+	if !types.IsInterface(v.Type()) {
+		if p.OwnType(v.Type()) {
+			return []types.Type{v.Type()}
+		}
+	}
+	var out []types.Type
+	seen := make(map[*types.Named]bool)
+	for _, src := range p.Sources(v).Values {
+		t := src.Type()
+		if types.IsInterface(t) || !p.OwnType(t) || seen[Named(t)] {
+			continue
+		}
+		seen[Named(t)] = true
+		out = append(out, t)
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/replicavet/replicavet/internal/load"
+	"golang.org/x/tools/go/ssa"
+	"golang.org/x/tools/go/ssa/ssautil"
+)
+
+// buildSSA makes one SSA program of all own packages. Dependencies are there as types only. A function that does not
+// type-check gets no body, so that the rest of its package can be reviewed.
+func (p *Program) buildSSA() {
+	p.SSA = ssa.NewProgram(p.Fset, ssa.InstantiateGenerics)
+	for _, path := range slices.Sorted(maps.Keys(p.Code.Deps)) {
+		p.SSA.CreatePackage(p.Code.Deps[path], nil, nil, true)
+	}
+	built := make([]*ssa.Package, 0, len(p.Code.Packages))
+	for _, pkg := range p.Code.Packages {
+		if pkg.IllTyped {
+			dropIllTyped(pkg)
+		}
+		made, err := create(p.SSA, pkg)
+		if err != nil {
+			p.Errors = append(p.Errors, *err)
+			continue
+		}
+		built = append(built, made)
+	}
+	p.build(built)
+
+	for fn := range ssautil.AllFunctions(p.SSA) {
+		if p.Own(fn) && !isWrapper(fn) && !isGenericBody(fn) {
+			p.Funcs = append(p.Funcs, fn)
+		}
+	}
+	p.sortFuncs(p.Funcs)
+}
+
+// isWrapper tells whether fn is made by the SSA builder: package initialisers, promoted and bound methods.
+func isWrapper(fn *ssa.Function) bool {
+	return fn.Synthetic != "" && fn.Origin() == nil && fn.Parent() == nil
+}
+
+// isGenericBody tells whether fn is the uninstantiated body of a generic function: its instances are reviewed.
+func isGenericBody(fn *ssa.Function) bool {
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	return fn.TypeParams().Len() > 0 && len(fn.TypeArgs()) == 0
+}
+
+func create(prog *ssa.Program, pkg *load.Package) (made *ssa.Package, failed *load.Error) {
+	defer func() {
+		if r := recover(); r != nil {
+			failed = ssaError(pkg.Path, r)
+		}
+	}()
+	return prog.CreatePackage(pkg.Types, pkg.Syntax(), pkg.Info, !pkg.Test), nil
+}
+
+// build builds the packages in parallel; one that panics costs itself only.
+func (p *Program) build(pkgs []*ssa.Package) {
+	var (
+		wg sync.WaitGroup
+		mu sync.Mutex
+	)
+	for _, pkg := range pkgs {
+		wg.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					p.Errors = append(p.Errors, *ssaError(pkg.Pkg.Path(), r))
+				}
+			}()
+			pkg.Build()
+		})
+	}
+	wg.Wait()
+}
+
+func ssaError(path string, cause any) *load.Error {
+	return &load.Error{Kind: "internal", Package: path, Msg: fmt.Sprintf("the package could not be analysed: %v", cause)}
+}
+
+// dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check.
+func dropIllTyped(pkg *load.Package) {
+	for _, file := range pkg.Files {
+		decls := file.Syntax.Decls[:0:0]
+		for _, decl := range file.Syntax.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if obj, ok := pkg.Info.Defs[decl.Name].(*types.Func); !ok || invalid(obj.Type()) {
+					continue
+				}
+				if decl.Body != nil && illTyped(pkg.Info, decl.Body) {
+					decl.Body = nil
+				}
+			case *ast.GenDecl:
+				if decl.Tok == token.VAR && illTyped(pkg.Info, decl) {
+					continue
+				}
+			}
+			decls = append(decls, decl)
+		}
+		file.Syntax.Decls = decls
+	}
+	var inits []*types.Initializer
+	for _, init := range pkg.Info.InitOrder {
+		if init.Rhs != nil && !illTyped(pkg.Info, init.Rhs) {
+			inits = append(inits, init)
+		}
+	}
+	pkg.Info.InitOrder = inits
+}
+
+// illTyped tells whether some expression below root has no type, or an invalid one.
+func illTyped(info *types.Info, root ast.Node) bool {
+	bad := false
+	ast.Inspect(root, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			// The key of a struct literal is a field name, not an expression.
+			if id, ok := n.Key.(*ast.Ident); ok && info.Uses[id] != nil {
+				bad = bad || illTyped(info, n.Value)
+				return false
+			}
+		case *ast.SelectorExpr:
+			if sel := info.Selections[n]; sel != nil {
+				bad = bad || invalid(sel.Type()) || illTyped(info, n.X)
+			} else if use := info.Uses[n.Sel]; use == nil || invalid(use.Type()) {
+				bad = true
+			}
+			return false
+		case *ast.Ident:
+			if obj := info.ObjectOf(n); obj != nil && invalid(obj.Type()) {
+				bad = true
+			}
+		case *ast.CallExpr, *ast.CompositeLit, *ast.BinaryExpr, *ast.IndexExpr, *ast.StarExpr, *ast.UnaryExpr:
+			if tv, ok := info.Types[n.(ast.Expr)]; !ok || tv.Type == nil || invalid(tv.Type) {
+				bad = true
+			}
+		}
+		return !bad
+	})
+	return bad
+}
+
+// invalid tells whether t is, or is made of, a type that could not be resolved.
+func invalid(t types.Type) bool {
+	switch t := t.(type) {
+	case nil:
+		return true
+	case *types.Basic:
+		return t.Kind() == types.Invalid
+	case *types.Alias:
+		return invalid(types.Unalias(t))
+	case *types.Pointer:
+		return invalid(t.Elem())
+	case *types.Slice:
+		return invalid(t.Elem())
+	case *types.Array:
+		return invalid(t.Elem())
+	case *types.Chan:
+		return invalid(t.Elem())
+	case *types.Map:
+		return invalid(t.Key()) || invalid(t.Elem())
+	case *types.Tuple:
+		for v := range t.Variables() {
+			if invalid(v.Type()) {
+				return true
+			}
+		}
+	case *types.Signature:
+		return invalid(t.Params()) || invalid(t.Results()) || t.Recv() != nil && invalid(t.Recv().Type())
+	}
+	return false
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"go/constant"
+	"go/token"
+	"go/types"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// FieldOf returns the values that the field called name of a struct value (or of the struct behind a pointer) can hold.
+// whole is false when part of the struct comes from outside of own code, so that there may be more.
+func (p *Program) FieldOf(v ssa.Value, name string) (values []ssa.Value, whole bool) {
+	r := &fieldReader{p: p, name: name, seen: make(map[ssa.Value]bool), whole: true}
+	r.read(v)
+	return r.values, r.whole
+}
+
+type fieldReader struct {
+	p      *Program
+	name   string
+	seen   map[ssa.Value]bool
+	values []ssa.Value
+	whole  bool
+}
+
+func (r *fieldReader) read(v ssa.Value) {
+	if v == nil || r.seen[v] {
+		return
+	}
+	r.seen[v] = true
+	switch x := v.(type) {
+	case *ssa.UnOp:
+		if x.Op == token.MUL {
+			if r.place(x.X) {
+				return
+			}
+		}
+	case *ssa.Alloc:
+		r.place(x)
+		return
+	case *ssa.Const:
+		return // the zero value
+	}
+	for _, src := range r.p.Sources(v).Values {
+		if src == v {
+			r.whole = false
+			continue
+		}
+		r.read(src)
+	}
+}
+
+// place reads the field from a variable: what is stored into the field, and what is stored as a whole.
+func (r *fieldReader) place(addr ssa.Value) bool {
+	switch a := addr.(type) {
+	case *ssa.Alloc:
+		r.fieldStores(a)
+		for _, stored := range r.p.stores.cells[a] {
+			r.read(stored)
+		}
+		return true
+	case *ssa.FreeVar:
+		for _, cell := range r.p.stores.allocsOf(a, 0) {
+			r.place(cell)
+		}
+		return true
+	case *ssa.FieldAddr, *ssa.Global:
+		if g, ok := addr.(*ssa.Global); ok {
+			r.fieldStores(g)
+		}
+		for _, stored := range r.p.storedAt(addr) {
+			r.read(stored)
+		}
+		return len(r.p.storedAt(addr)) > 0
+	}
+	return false
+}
+
+func (r *fieldReader) fieldStores(base ssa.Value) {
+	refs := base.Referrers()
+	if refs == nil {
+		return
+	}
+	for _, ref := range *refs {
+		field, ok := ref.(*ssa.FieldAddr)
+		if !ok || fieldName(field.X.Type(), field.Field) != r.name || field.Referrers() == nil {
+			continue
+		}
+		for _, use := range *field.Referrers() {
+			if store, ok := use.(*ssa.Store); ok && store.Addr == field {
+				r.values = append(r.values, store.Val)
+			}
+		}
+	}
+}
+
+// fieldName returns the name of the field at index of the struct behind t.
+func fieldName(t types.Type, index int) string {
+	t = types.Unalias(t)
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	if s, ok := t.Underlying().(*types.Struct); ok && index < s.NumFields() {
+		return s.Field(index).Name()
+	}
+	return ""
+}
+
+// Truth is what is known of a bool.
+type Truth struct {
+	Known bool
+	Value bool
+	// Flag is the command line flag that Value is the default of.
+	Flag string
+}
+
+// Bool answers what v can be: a constant, or the default of a flag. Pointers to bools (ptr.To(false)) are looked through.
+func (p *Program) Bool(v ssa.Value) Truth {
+	var out Truth
+	first := true
+	for _, src := range p.Sources(v).Values {
+		t := p.boolSource(src)
+		if !t.Known {
+			return Truth{}
+		}
+		if !first && t != out {
+			return Truth{}
+		}
+		out, first = t, false
+	}
+	return out
+}
+
+func (p *Program) boolSource(src ssa.Value) Truth {
+	switch x := src.(type) {
+	case *ssa.Const:
+		if x.Value == nil {
+			return Truth{Known: true}
+		}
+		if x.Value.Kind() == constant.Bool {
+			return Truth{Known: true, Value: constant.BoolVal(x.Value)}
+		}
+	case *ssa.UnOp:
+		if x.Op == token.MUL {
+			if t, ok := p.flagAt(x.X); ok {
+				return t
+			}
+		}
+	case *ssa.Call:
+		return p.boolCall(x)
+	case *ssa.Alloc:
+		if t, ok := p.flagAt(x); ok {
+			return t
+		}
+		stored := p.stores.cells[x]
+		if len(stored) == 1 {
+			return p.Bool(stored[0])
+		}
+		if len(stored) == 0 {
+			return Truth{Known: true}
+		}
+	}
+	return Truth{}
+}
+
+// boolCall knows ptr.To(x) and pointer.Bool(x), and flag.Bool(name, default, usage).
+func (p *Program) boolCall(call *ssa.Call) Truth {
+	target := Target(call)
+	if target == nil || target.Pkg() == nil {
+		return Truth{}
+	}
+	args := call.Call.Args
+	switch path := target.Pkg().Path(); {
+	case strings.HasPrefix(path, "k8s.io/utils/p") && len(args) == 1:
+		return p.Bool(args[0])
+	case target.Name() == "Bool" && isFlagPackage(path):
+		return flagTruth(call)
+	}
+	return Truth{}
+}
+
+// flagAt finds the flag that a variable is bound to: flag.BoolVar(&v, "name", default, usage) or pflag's like.
+func (p *Program) flagAt(addr ssa.Value) (Truth, bool) {
+	for _, src := range p.Sources(addr).Values {
+		if call, ok := src.(*ssa.Call); ok {
+			if target := Target(call); target != nil && target.Name() == "Bool" && target.Pkg() != nil && isFlagPackage(target.Pkg().Path()) {
+				return flagTruth(call), true
+			}
+		}
+		for _, site := range p.flagBindings() {
+			for _, arg := range site.Common().Args {
+				if p.samePlace(arg, src) {
+					t := flagTruth(site)
+					return t, t.Known
+				}
+			}
+		}
+	}
+	return Truth{}, false
+}
+
+// flagBindings lists the BoolVar calls of own code.
+func (p *Program) flagBindings() []ssa.CallInstruction {
+	var out []ssa.CallInstruction
+	for _, fn := range p.Funcs {
+		for site := range Sites(fn) {
+			t := Target(site)
+			if t != nil && t.Pkg() != nil && strings.HasPrefix(t.Name(), "BoolVar") && isFlagPackage(t.Pkg().Path()) {
+				out = append(out, site)
+			}
+		}
+	}
+	return out
+}
+
+// samePlace tells whether two addresses name the same variable or the same field of a type.
+func (p *Program) samePlace(a, b ssa.Value) bool {
+	if a == b {
+		return true
+	}
+	x, ok1 := a.(*ssa.FieldAddr)
+	y, ok2 := b.(*ssa.FieldAddr)
+	if ok1 && ok2 {
+		k1, ok1 := FieldKeyOf(x.X.Type(), x.Field)
+		k2, ok2 := FieldKeyOf(y.X.Type(), y.Field)
+		return ok1 && ok2 && k1 == k2
+	}
+	if free, ok := a.(*ssa.FreeVar); ok {
+		for _, cell := range p.stores.allocsOf(free, 0) {
+			if cell == b {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isFlagPackage(path string) bool {
+	return path == "flag" || path == "github.com/spf13/pflag"
+}
+
+// flagTruth reads name and default from the arguments of a flag definition.
+func flagTruth(site ssa.CallInstruction) Truth {
+	t := Truth{}
+	for _, arg := range site.Common().Args {
+		if call, ok := arg.(*ssa.Call); ok {
+			// A default taken from the environment, with a fallback: envBool("NAME", true).
+			if v, ok := fallback(call); ok {
+				t.Value, t.Known = v, true
+			}
+			continue
+		}
+		c, ok := arg.(*ssa.Const)
+		if !ok || c.Value == nil {
+			continue
+		}
+		switch {
+		case c.Value.Kind() == constant.String && t.Flag == "":
+			t.Flag = constant.StringVal(c.Value)
+		case c.Value.Kind() == constant.Bool:
+			t.Value, t.Known = constant.BoolVal(c.Value), true
+		}
+	}
+	return t
+}
+
+// fallback returns the only constant bool among the arguments of a call.
+func fallback(call *ssa.Call) (value, ok bool) {
+	for _, arg := range call.Call.Args {
+		if c, isConst := arg.(*ssa.Const); isConst && c.Value != nil && c.Value.Kind() == constant.Bool {
+			if ok {
+				return false, false
+			}
+			value, ok = constant.BoolVal(c.Value), true
+		}
+	}
+	return value, ok
+}
+
+// String returns the constant strings that v can be; ok is false when one of its sources is not a constant.
+func (p *Program) String(v ssa.Value) (values []string, ok bool) {
+	ok = true
+	for _, src := range p.Sources(v).Values {
+		c, isConst := src.(*ssa.Const)
+		if !isConst || c.Value == nil || c.Value.Kind() != constant.String {
+			ok = false
+			continue
+		}
+		values = append(values, constant.StringVal(c.Value))
+	}
+	return values, ok && len(values) > 0
+}
