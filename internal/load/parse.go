@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"go/ast"
 	"go/parser"
@@ -12,37 +13,54 @@ import (
 )
 
 // parse reads and parses the files of a unit: own ones in full, those of dependencies without comments and function
-// bodies. What is wrong with an own file becomes a row.
-func (u *unit) parse() {
+// bodies. What is wrong with an own file becomes a row; errors in dependencies show where own code needs what is wrong.
+func (u *unit) parse(buf *bytes.Buffer) {
 	for i, path := range u.files {
-		src, err := os.ReadFile(path)
-		if err != nil {
+		buf.Reset()
+		if err := readFile(path, buf); err != nil {
 			u.fail("load", path, 0, "reading the file: "+err.Error())
 			continue
 		}
-		if len(src) > u.sizes[i] {
+		if buf.Len() > u.sizes[i] {
 			u.fail("load", path, 0, "the file grew while it was read: run again")
 			continue
 		}
-		if !u.own {
-			u.parseDep(path, src)
-			continue
+		if u.own {
+			u.parseOwn(path, bytes.Clone(buf.Bytes()))
+		} else {
+			u.parseDep(path, buf.Bytes())
 		}
-		tree, err := parser.ParseFile(u.fset, path, src, parser.ParseComments|parser.SkipObjectResolution)
-		u.syntaxErrors(path, err)
-		u.trees = append(u.trees, tree)
-		u.pkg.Files = append(u.pkg.Files, &File{
-			Path:      path,
-			Syntax:    tree,
-			Source:    src,
-			Generated: ast.IsGenerated(tree),
-			Test:      strings.HasSuffix(path, "_test.go"),
-		})
 	}
 }
 
-// parseDep parses a file of a dependency. Its errors are of no interest here: when they matter, own code shows them.
+// readFile appends the contents of a file to buf.
+func readFile(path string, buf *bytes.Buffer) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = buf.ReadFrom(f)
+	return err
+}
+
+// parseOwn parses a file in full. The tree holds what could be read, even when there are syntax errors.
+func (u *unit) parseOwn(path string, src []byte) {
+	tree, err := parser.ParseFile(u.fset, path, src, parser.ParseComments|parser.SkipObjectResolution)
+	u.syntaxErrors(path, err)
+	u.trees = append(u.trees, tree)
+	u.pkg.Files = append(u.pkg.Files, &File{
+		Path:      path,
+		Syntax:    tree,
+		Source:    src,
+		Generated: ast.IsGenerated(tree),
+		Test:      strings.HasSuffix(path, "_test.go"),
+	})
+}
+
+// parseDep parses the declarations of a file. It writes into src, and keeps nothing of it.
 func (u *unit) parseDep(path string, src []byte) {
+	cutBodies(src)
 	tree, _ := parser.ParseFile(u.fset, path, src, parser.SkipObjectResolution)
 	empty := new(ast.BlockStmt)
 	for _, d := range tree.Decls {

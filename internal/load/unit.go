@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"go/ast"
@@ -91,7 +92,11 @@ func (u *unit) addImports(byPath map[string]*unit, paths []string) {
 
 // run parses and checks all units with at most jobs at work at once, each unit after its imports.
 func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error {
-	slots := make(chan struct{}, jobs)
+	// A slot is the right to work, and the buffer to read files into.
+	slots := make(chan *bytes.Buffer, jobs)
+	for range jobs {
+		slots <- new(bytes.Buffer)
+	}
 	var all sync.WaitGroup
 	for _, u := range units {
 		all.Go(func() {
@@ -99,10 +104,10 @@ func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error 
 			for _, dep := range u.imports {
 				<-dep.done
 			}
-			slots <- struct{}{}
-			defer func() { <-slots }()
+			buf := <-slots
+			defer func() { slots <- buf }()
 			if ctx.Err() == nil {
-				u.parse()
+				u.parse(buf)
 				u.check(sizes)
 			}
 		})
