@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rule
+
+import (
+	"fmt"
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Report is a finding as a rule makes it: in positions of the code, not yet in lines.
+type Report struct {
+	Func *ssa.Function
+	Pos  token.Pos
+	// End is where the marked code ends; it may be missing.
+	End token.Pos
+
+	Severity finding.Severity
+	// Reason says in one clause why the severity is what it is.
+	Reason string
+	// Message states the fact and its consequence.
+	Message string
+	// About names what the finding is about (kind and field, lock, channel) for the fingerprint. It holds no position.
+	About string
+
+	// Domain is where the code runs; Proof shows it.
+	Domain program.Domain
+	Proof  *program.Proof
+
+	Related  []Related
+	Scenario *Scenario
+	Fix      Fix
+}
+
+// Related is another place that takes part in the finding.
+type Related struct {
+	Func    *ssa.Function
+	Pos     token.Pos
+	Message string
+}
+
+// Fix is what ends the finding: edits where they are certain, else a sketch.
+type Fix struct {
+	Description string
+	Edits       []Edit
+	Sketch      string
+}
+
+// Edit replaces the code from Pos to End by New.
+type Edit struct {
+	Pos, End token.Pos
+	New      string
+}
+
+// Report adds a finding. It panics when the report is broken, because the rule is: no position, no message, a scenario
+// that shows nothing.
+func (p *Pass) Report(r Report) {
+	if !r.Pos.IsValid() {
+		panic(fmt.Sprintf("%s: report without a position: %s", p.Rule.ID, r.Message))
+	}
+	if r.Severity > p.Rule.Severity {
+		panic(fmt.Sprintf("%s: severity %s is above the rule's own %s", p.Rule.ID, r.Severity, p.Rule.Severity))
+	}
+	if err := r.Scenario.check(); err != nil {
+		panic(fmt.Sprintf("%s at %s: %v", p.Rule.ID, p.Program.At(r.Pos), err))
+	}
+	f := finding.Finding{
+		Rule: p.Rule.ID, Section: p.Rule.Section(), Severity: r.Severity, Reason: r.Reason,
+		Function: program.Name(r.Func), Message: r.Message,
+		Domain:   finding.Domain{Kind: r.Domain.String(), Because: p.because(r)},
+		Related:  []finding.Related{},
+		Scenario: r.Scenario.render(p.Program),
+		Fix:      p.fix(r.Fix),
+	}
+	f.File, f.Line, f.Column = p.Program.Position(r.Pos)
+	f.EndLine, f.EndColumn = f.Line, f.Column
+	if r.End.IsValid() {
+		_, f.EndLine, f.EndColumn = p.Program.Position(r.End)
+	}
+	for _, rel := range r.Related {
+		if !rel.Pos.IsValid() {
+			continue
+		}
+		out := finding.Related{Function: program.Name(rel.Func), Message: rel.Message}
+		out.File, out.Line, out.Column = p.Program.Position(rel.Pos)
+		f.Related = append(f.Related, out)
+	}
+	f.Fingerprint = p.fingerprint(r, f)
+	f.ID = f.Fingerprint[:10]
+	p.findings = append(p.findings, f)
+}
+
+func (p *Pass) because(r Report) []string {
+	if r.Proof == nil && r.Domain != program.Unknown {
+		return []string{}
+	}
+	return p.Program.Because(r.Proof)
+}
+
+func (p *Pass) fingerprint(r Report, f finding.Finding) string {
+	pkg := ""
+	if own := p.Program.Package(r.Func); own != nil {
+		pkg = own.Path
+	}
+	key := pkg + "\x00" + f.Function + "\x00" + r.About
+	ordinal := p.seen[key]
+	p.seen[key]++
+	return finding.Fingerprint(p.Rule.ID, pkg, f.Function, r.About, ordinal)
+}
+
+func (p *Pass) fix(fix Fix) finding.Fix {
+	out := finding.Fix{Description: fix.Description, Sketch: fix.Sketch}
+	for _, e := range fix.Edits {
+		start, end := p.Program.Fset.Position(e.Pos), p.Program.Fset.Position(e.End)
+		out.Edits = append(out.Edits, finding.Edit{
+			File: p.Program.RelPath(start.Filename), Start: start.Offset, End: end.Offset,
+			Line: start.Line, EndLine: end.Line, New: e.New,
+		})
+	}
+	return out
+}

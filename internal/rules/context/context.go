@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package context is the wing of the catalogue for deadlines and cancellation (checklist section 5).
+package context
+
+import "github.com/replicavet/replicavet/internal/rule"
+
+// Rules are the rules of this wing, in the order of the catalogue.
+var Rules = []*rule.Rule{}

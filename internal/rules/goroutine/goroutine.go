@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package goroutine is the wing of the catalogue for the life of goroutines (checklist section 6).
+package goroutine
+
+import "github.com/replicavet/replicavet/internal/rule"
+
+// Rules are the rules of this wing, in the order of the catalogue.
+var Rules = []*rule.Rule{}

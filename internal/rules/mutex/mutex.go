@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mutex is the wing of the catalogue for memory shared in one process (checklist section 4).
+package mutex
+
+import "github.com/replicavet/replicavet/internal/rule"
+
+// Rules are the rules of this wing, in the order of the catalogue.
+var Rules = []*rule.Rule{}

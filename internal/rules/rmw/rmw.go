@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rmw is the wing of the catalogue for read-modify-write races on API objects (checklist section 1).
+package rmw
+
+import "github.com/replicavet/replicavet/internal/rule"
+
+// Rules are the rules of this wing, in the order of the catalogue.
+var Rules = []*rule.Rule{}
