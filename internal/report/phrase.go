@@ -46,7 +46,7 @@ func runsWhere(kind string) string {
 	case "test":
 		return "runs in tests"
 	case "unknown", "":
-		return "runs where is not known"
+		return "runs on an unknown set of replicas"
 	}
 	return "runs: " + plain(kind)
 }
@@ -74,7 +74,7 @@ func thousands(n int) string {
 	return s
 }
 
-// tally returns "3 findings: 1 critical, 2 high", or "no findings". Suppressed findings do not count.
+// tally returns "3 findings (1 critical, 2 high)", or "no findings". Suppressed findings do not count.
 func tally(r *finding.Review) string {
 	total := 0
 	var parts []string
@@ -93,7 +93,7 @@ func tally(r *finding.Review) string {
 	if total == 0 {
 		return "no findings"
 	}
-	return count(total, "finding") + ": " + strings.Join(parts, ", ")
+	return fmt.Sprintf("%s (%s)", count(total, "finding"), strings.Join(parts, ", "))
 }
 
 // denominator says how much was reviewed: findings mean nothing without it.
@@ -132,7 +132,7 @@ func errorPlace(e finding.Error) string {
 // place names a line as seen from a file: ":36" in the same one.
 func place(from, file string, line int) string {
 	switch {
-	case file == "" && line == 0:
+	case line < 1:
 		return ""
 	case file == from || file == "":
 		return fmt.Sprintf(":%d", line)

@@ -63,6 +63,11 @@ func Formats() []Format {
 		{"text", ".txt", "text for people, with the source lines and the scenario", text},
 		{"json", ".json", "the review itself, which every other format is made from", encode},
 		{"sarif", ".sarif", "SARIF 2.1.0, for GitHub code scanning and editors", sarif},
+		{"markdown", ".md", "Markdown for a comment on a pull request, with diagrams", markdown},
+		{"github", ".log", "workflow commands that annotate lines in GitHub Actions", github},
+		{"checkstyle", ".xml", "Checkstyle XML, for CI servers", checkstyle},
+		{"junit", ".junit.xml", "JUnit XML, for CI servers that show tests", junit},
+		{"codeclimate", ".codeclimate.json", "Code Climate JSON, for GitLab merge requests", codeclimate},
 	}
 }
 

@@ -80,8 +80,7 @@ func (s *sarifWriter) rules(r *finding.Review, rules []Rule) []sarifRule {
 
 // tags are the words to filter a rule by: its family, its section and its bullets of the checklist.
 func tags(rule Rule) []string {
-	family, _, _ := strings.Cut(rule.ID, "/")
-	out := []string{"concurrency", family}
+	out := []string{"concurrency", family(rule.ID)}
 	if rule.Section != "" {
 		out = append(out, "section-"+rule.Section)
 	}

@@ -29,15 +29,24 @@ func storyLines(f *finding.Finding) []string {
 		if s.State != "" {
 			line += " (" + plain(s.State) + ")"
 		}
-		if at := place(f.File, s.File, s.Line); at != "" {
-			line += " " + at
-		}
+		line += atPlace(f.File, s)
 		out = append(out, line)
 	}
 	if f.Scenario.Outcome != "" {
 		out = append(out, "→ "+plain(f.Scenario.Outcome))
 	}
 	return out
+}
+
+// atPlace says in words where a step happens: " at line 36" of the file from, " at other.go:36", or "".
+func atPlace(from string, s finding.Step) string {
+	at := place(from, s.File, s.Line)
+	if line, here := strings.CutPrefix(at, ":"); here {
+		return " at line " + line
+	} else if at != "" {
+		return " at " + at
+	}
+	return ""
 }
 
 // domainLine says who runs the code, and why.
