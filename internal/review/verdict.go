@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package review
+
+import "github.com/replicavet/replicavet/internal/finding"
+
+// The exit statuses, the same in every format.
+const (
+	// Clean: the review is complete and nothing reaches the threshold.
+	Clean = 0
+	// Found: something reaches the threshold.
+	Found = 1
+	// Incomplete: something was not reviewed. It outranks Found: quiet is never clean.
+	Incomplete = 2
+)
+
+// Verdict decides the exit status of a review. A zero threshold means that no finding fails the run.
+func Verdict(r *finding.Review, threshold finding.Severity) int {
+	if len(r.Errors) > 0 {
+		return Incomplete
+	}
+	for _, f := range r.Findings {
+		if threshold > 0 && f.Suppressed == nil && f.Severity >= threshold {
+			return Found
+		}
+	}
+	return Clean
+}
