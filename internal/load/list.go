@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -54,9 +56,9 @@ type listedError struct {
 	Err         string
 }
 
-// goList runs `go list` in dir. What is wrong with single packages is in their Error; the error returned is for what
-// keeps the command from listing anything, and holds its message.
-func goList(ctx context.Context, cfg Config, dir string, env, patterns []string) ([]*listed, error) {
+// goList runs `go list`. What is wrong with single packages is in their Error; the error returned is for what keeps the
+// command from listing anything, and holds its message; without a go command it is a [*SetupError].
+func goList(ctx context.Context, cfg Config, r request) ([]*listed, error) {
 	args := []string{"list", "-e", "-deps", "-json=" + listFields}
 	if cfg.Tests {
 		args = append(args, "-test")
@@ -64,10 +66,13 @@ func goList(ctx context.Context, cfg Config, dir string, env, patterns []string)
 	if cfg.Tags != "" {
 		args = append(args, "-tags="+cfg.Tags)
 	}
-	args = append(append(args, "--"), patterns...)
+	args = append(append(args, "--"), r.patterns...)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(env, "PWD="+dir)
+	cmd.Dir = r.dir
+	cmd.Env = append(slices.Clip(cfg.Env), "PWD="+r.dir)
+	if r.work != "" {
+		cmd.Env = append(cmd.Env, "GOWORK="+r.work)
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -94,8 +99,13 @@ func decodeList(r io.Reader) ([]*listed, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		if p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test") {
+		if p.ForTest == "" && !p.isTestMain() {
 			pkgs = append(pkgs, p)
 		}
 	}
+}
+
+// isTestMain tells whether p is the main package of a test binary, whose only file is generated in the build cache.
+func (p *listed) isTestMain() bool {
+	return strings.HasSuffix(p.ImportPath, ".test") && slices.ContainsFunc(p.GoFiles, filepath.IsAbs)
 }

@@ -68,6 +68,8 @@ type Package struct {
 	Files  []*File
 	Types  *types.Package
 	Info   *types.Info
+	// DepOnly is set when no pattern names the package: own code that is named imports it.
+	DepOnly bool
 	// IllTyped is set when type errors were found: Types and Info are complete as far as they go.
 	IllTyped bool
 	// Test is set for an external test package (package foo_test).
@@ -114,7 +116,7 @@ func Load(ctx context.Context, cfg Config) (*Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	units := newUnits(listing)
+	units := newUnits(listing, cfg.Tests)
 	cfg.Progress("parse")
 	place(units)
 	cfg.Progress("types")
@@ -153,7 +155,7 @@ func (cfg Config) complete() (Config, error) {
 
 // assemble gathers what the units hold, sorted.
 func assemble(root string, l *listing, units []*unit) *Code {
-	code := &Code{Root: root, Fset: token.NewFileSet(), Modules: l.modules, Deps: make(map[string]*types.Package), Errors: l.errs}
+	code := &Code{Root: root, Fset: token.NewFileSet(), Modules: l.modules, Deps: make(map[string]*types.Package), Errors: l.rows()}
 	byDir := make(map[string]*Module, len(code.Modules))
 	for i, m := range code.Modules {
 		byDir[m.Dir] = &code.Modules[i]
@@ -166,7 +168,10 @@ func assemble(root string, l *listing, units []*unit) *Code {
 			}
 		}
 		code.Errors = append(code.Errors, u.errs...)
-		if !u.own {
+		switch {
+		case u.twin:
+			continue
+		case !u.own:
 			code.Deps[u.path] = u.types
 			continue
 		}
@@ -174,9 +179,7 @@ func assemble(root string, l *listing, units []*unit) *Code {
 		code.Packages = append(code.Packages, u.pkg)
 	}
 	code.Fset.AddExistingFiles(files...)
-	slices.SortStableFunc(code.Errors, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Msg, b.Msg))
-	})
+	slices.SortFunc(code.Errors, compareErrors)
 	return code
 }
 

@@ -4,7 +4,6 @@ package load
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"go/ast"
 	"go/token"
@@ -20,6 +19,7 @@ type unit struct {
 	path    string // import path; with "_test" for an external test package
 	listed  *listed
 	own     bool
+	twin    bool             // a second copy of a package, which stays out of the result
 	files   []string         // absolute
 	imports map[string]*unit // by the path written in the source
 	done    chan struct{}    // closed when types is set
@@ -32,6 +32,38 @@ type unit struct {
 	errs  []Error
 }
 
+// newUnit makes a unit of files in the directory of a listed package. The imports are to be added.
+func newUnit(l *listed, path string, own bool, files ...[]string) *unit {
+	u := &unit{path: path, listed: l, own: own, imports: make(map[string]*unit), done: make(chan struct{})}
+	if own {
+		u.pkg = &Package{Path: path, Name: l.Name, Dir: l.Dir, DepOnly: l.DepOnly}
+	}
+	u.addFiles(files...)
+	return u
+}
+
+// addFiles adds files of the unit's directory.
+func (u *unit) addFiles(lists ...[]string) {
+	for _, name := range slices.Sorted(slices.Values(slices.Concat(lists...))) {
+		u.files = append(u.files, filepath.Join(u.listed.Dir, name))
+	}
+}
+
+// addImports resolves import paths to units. `go list` gives them resolved; its ImportMap tells what the source says
+// instead, for the standard library's vendored packages.
+func (u *unit) addImports(units map[string]*unit, paths []string) {
+	for _, path := range paths {
+		if dep := units[path]; dep != nil {
+			u.imports[path] = dep
+		}
+	}
+	for source, path := range u.listed.ImportMap {
+		if dep := units[path]; dep != nil {
+			u.imports[source] = dep
+		}
+	}
+}
+
 // fail notes that something of the unit could not be read; only own units complain.
 func (u *unit) fail(kind, file string, line int, msg string) {
 	if u.own {
@@ -39,53 +71,21 @@ func (u *unit) fail(kind, file string, line int, msg string) {
 	}
 }
 
-// newUnits makes a unit of every listed package, in order of import paths.
-func newUnits(listing *listing) []*unit {
-	byPath := make(map[string]*unit, len(listing.pkgs))
-	units := make([]*unit, 0, len(listing.pkgs))
-	for _, l := range listing.pkgs {
-		if l.ImportPath == "unsafe" {
-			continue
-		}
-		u := &unit{path: l.ImportPath, listed: l, own: listing.own(l), done: make(chan struct{})}
-		if u.own {
-			u.pkg = &Package{Path: l.ImportPath, Name: l.Name, Dir: l.Dir}
-		}
-		u.addFiles(l.GoFiles, l.CgoFiles)
-		byPath[u.path] = u
-		units = append(units, u)
-	}
+// place gives every unit a file set of its own whose positions lie where they will in the common one: in the order of
+// units and files, whichever is parsed first. So positions are the same in every run, and parsing takes no common lock.
+func place(units []*unit) {
+	base := 1
 	for _, u := range units {
-		u.addImports(byPath, u.listed.Imports)
-	}
-	slices.SortFunc(units, func(a, b *unit) int { return cmp.Compare(a.path, b.path) })
-	return units
-}
-
-// addFiles adds files of the unit's directory.
-func (u *unit) addFiles(lists ...[]string) {
-	for _, name := range slices.Sorted(slices.Values(slices.Concat(lists...))) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(u.listed.Dir, name)
+		u.fset = token.NewFileSet()
+		if base > 1 {
+			u.fset.AddFile("", base-1, 0) // the filler, which moves the base
 		}
-		u.files = append(u.files, name)
-	}
-}
-
-// addImports resolves import paths. `go list` gives them resolved; ImportMap tells what the source says instead, for
-// the standard library's vendored packages.
-func (u *unit) addImports(byPath map[string]*unit, paths []string) {
-	if u.imports == nil {
-		u.imports = make(map[string]*unit, len(paths))
-	}
-	for _, path := range paths {
-		if dep := byPath[path]; dep != nil {
-			u.imports[path] = dep
-		}
-	}
-	for source, path := range u.listed.ImportMap {
-		if dep := byPath[path]; dep != nil {
-			u.imports[source] = dep
+		u.sizes = make([]int, len(u.files))
+		for i, path := range u.files {
+			if info, err := os.Stat(path); err == nil {
+				u.sizes[i] = int(info.Size())
+			}
+			base += u.sizes[i] + 1
 		}
 	}
 }
@@ -114,23 +114,4 @@ func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error 
 	}
 	all.Wait()
 	return ctx.Err()
-}
-
-// place gives every unit a file set of its own whose positions lie where they will in the common one: in the order of
-// units and files, whichever is parsed first. So positions are the same in every run, and parsing takes no common lock.
-func place(units []*unit) {
-	base := 1
-	for _, u := range units {
-		u.fset = token.NewFileSet()
-		if base > 1 {
-			u.fset.AddFile("", base-1, 0)
-		}
-		u.sizes = make([]int, len(u.files))
-		for i, path := range u.files {
-			if info, err := os.Stat(path); err == nil {
-				u.sizes[i] = int(info.Size())
-			}
-			base += u.sizes[i] + 1
-		}
-	}
 }
