@@ -30,7 +30,8 @@ type Call struct {
 	Shared      bool   // returned pointers alias a cache
 
 	Since, Until string // versions of the module that have the symbol; "" is open
-	Shape        bool   // known by its signature, not by its name in the table
+	absent       [2]string
+	Shape        bool // known by its signature, not by its name in the table
 }
 
 // SubresourceByReceiver says that the receiver carries the subresource: client.Status() or client.SubResource(name).

@@ -16,8 +16,8 @@ import (
 // The table's files: one for a family of modules. Their format is line by line:
 //
 //	# a comment, to the end of the line
-//	module PATH VERSION...        the module of what follows, and versions that have been checked against it
-//	package SUFFIX                the package of what follows, relative to the module; "." is its root
+//	module PATH VERSION...        the module of what follows, without major version, and the versions it is checked against
+//	package SUFFIX WORD...        the package of what follows, relative to the module; "." is its root
 //	RECV.NAME EFFECT WORD...      a row
 //	NAME EFFECT WORD...           a row of a function, variable or type of the package
 //
@@ -26,7 +26,7 @@ import (
 //
 //	obj= closure= client= payload= key= into=   argument numbers, neither receiver nor context counted
 //	guard= from= sub= touches= patch= begins=   Protection, Provenance, Subresource, Touches, PatchType, Begins
-//	since= until=                               versions of the module, both inclusive
+//	since= until= absent=FIRST..LAST            versions of the module, inclusive; the first two also for a whole package
 //	shared                                      Shared
 //
 //go:embed table/*.txt
@@ -87,7 +87,7 @@ func loadTable() (*model, error) {
 
 // parse adds the rows of one file. The error names file and line.
 func (m *model) parse(file, text string) error {
-	p := parser{model: m}
+	p := reader{model: m}
 	n := 0
 	for text := range strings.Lines(text) {
 		n++
@@ -104,14 +104,16 @@ func (m *model) parse(file, text string) error {
 	return nil
 }
 
-type parser struct {
+type reader struct {
 	model  *model
 	module *module
 	pkg    string
 	pos    string
+
+	packageWords *Call // since and until, for rows that do not say otherwise
 }
 
-func (p *parser) line(words []string) error {
+func (p *reader) line(words []string) error {
 	switch words[0] {
 	case "module":
 		if len(words) < 3 {
@@ -126,8 +128,8 @@ func (p *parser) line(words []string) error {
 		p.pkg = ""
 		return nil
 	case "package":
-		if len(words) != 2 {
-			return errors.New("package needs one path, relative to the module")
+		if len(words) < 2 {
+			return errors.New("package needs a path, relative to the module")
 		}
 		if p.module == nil {
 			return errors.New("package before module")
@@ -136,7 +138,8 @@ func (p *parser) line(words []string) error {
 		if p.module.path == "std" {
 			p.pkg = words[1]
 		}
-		return nil
+		p.packageWords = newCall("")
+		return p.packageWords.readWords(words[2:])
 	}
 	if p.pkg == "" {
 		return errors.New("row before package")
@@ -145,7 +148,7 @@ func (p *parser) line(words []string) error {
 }
 
 // row reads one row and adds it under each of its names.
-func (p *parser) row(words []string) error {
+func (p *reader) row(words []string) error {
 	if len(words) < 2 {
 		return errors.New("a row needs a symbol and an effect")
 	}
@@ -155,6 +158,7 @@ func (p *parser) row(words []string) error {
 	}
 	call := newCall(effect)
 	call.Pkg = canonicalPath(p.pkg)
+	call.Since, call.Until = p.packageWords.Since, p.packageWords.Until
 	if err := call.readWords(words[2:]); err != nil {
 		return err
 	}
@@ -172,7 +176,7 @@ func (p *parser) row(words []string) error {
 	return nil
 }
 
-func (p *parser) add(recvs []string, name string, call *Call) error {
+func (p *reader) add(recvs []string, name string, call *Call) error {
 	for i, recv := range recvs {
 		if !isName(name) || recv == "" && len(recvs) > 1 || recv != "" && !isName(recv) {
 			return fmt.Errorf("%q is no symbol", strings.Join(recvs, "/")+"."+name)
@@ -240,7 +244,7 @@ func (c *Call) readWord(key, value string) error {
 		c.Subresource = value
 	case "touches":
 		c.Touches = value
-	case "since", "until":
+	case "since", "until", "absent":
 		return c.readVersion(key, value)
 	case "shared":
 		c.Shared = true
@@ -254,13 +258,17 @@ func (c *Call) readWord(key, value string) error {
 var patchTypes = wordSet("merge", "strategic", "json", "apply", "argument")
 
 func (c *Call) readVersion(key, value string) error {
-	if !isVersion(value) {
+	first, last, isRange := strings.Cut(value, "..")
+	if !isVersion(first) || isRange != (key == "absent") || isRange && !isVersion(last) {
 		return fmt.Errorf("%s: %q is no version", key, value)
 	}
-	if key == "since" {
+	switch key {
+	case "since":
 		c.Since = value
-	} else {
+	case "until":
 		c.Until = value
+	case "absent":
+		c.absent = [2]string{first, last}
 	}
 	return nil
 }

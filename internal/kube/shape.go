@@ -21,15 +21,17 @@ const (
 )
 
 // shapeOf says what a function means that no row names, by the shape that its generator gives it.
-// Methods count only when an interface declares them: the bodies of concrete ones can be read instead.
+// Most methods count only when an interface declares them: the bodies of concrete ones can be read instead.
 func shapeOf(fn *types.Func) *Call {
 	sig := fn.Signature()
 	recv := sig.Recv()
 	if recv == nil {
 		return shaped(fn, packageShape(fn, sig))
 	}
-	if c := concreteShape(fn, sig); c != nil {
-		return shaped(fn, c)
+	for _, shape := range methodShapes {
+		if c := shape(fn, sig); c != nil {
+			return shaped(fn, c)
+		}
 	}
 	if !types.IsInterface(recv.Type()) {
 		return nil
@@ -42,6 +44,13 @@ func shapeOf(fn *types.Func) *Call {
 	return nil
 }
 
+// methodShapes hold for concrete methods too: generated code and other people's clients.
+var methodShapes = []func(*types.Func, *types.Signature) *Call{
+	copyShape,
+	applyBuilderShape,
+	networkShape,
+}
+
 // interfaceShapes are tried in this order; at most one fits a method.
 var interfaceShapes = []func(*types.Func, *types.Signature) *Call{
 	runtimeClientShape,
@@ -49,7 +58,6 @@ var interfaceShapes = []func(*types.Func, *types.Signature) *Call{
 	listerShape,
 	informerShape,
 	navigationShape,
-	grpcClientShape,
 }
 
 // shaped completes what a shape said: the symbol, and the arguments that the signature tells.

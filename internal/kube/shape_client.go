@@ -242,9 +242,15 @@ func takesObject(name string, params []types.Type) bool {
 	return false
 }
 
-// isObject reports whether t is client.Object, or what came before it.
+// isObject reports whether t is client.Object: declared there up to v0.24, in cacheapi since, and preceded by
+// runtime.Object.
 func isObject(t types.Type) bool {
-	return namedIn(t, clientPath) == "Object" || namedIn(t, runtimePath) == "Object"
+	for _, pkg := range []string{clientPath, "sigs.k8s.io/controller-runtime/pkg/cache/cacheapi", runtimePath} {
+		if namedIn(t, pkg) == "Object" {
+			return true
+		}
+	}
+	return false
 }
 
 func clientHome(method string) string {

@@ -141,34 +141,29 @@ func applyConstructor(fn *types.Func) *Call {
 	return c
 }
 
-// concreteShape knows generated methods of concrete types whose bodies need not be read.
-func concreteShape(fn *types.Func, sig *types.Signature) *Call {
-	recv := namedOf(sig.Recv().Type())
-	if recv == nil {
-		return nil
-	}
-	name := fn.Name()
-	switch {
+// copyShape: deepcopy-gen's DeepCopy, DeepCopyObject and DeepCopyInto.
+func copyShape(fn *types.Func, sig *types.Signature) *Call {
+	switch name := fn.Name(); {
 	case (name == "DeepCopy" || name == "DeepCopyObject") && sig.Params().Len() == 0 && sig.Results().Len() == 1:
 		return newCall(DeepCopy)
 	case name == "DeepCopyInto" && sig.Params().Len() == 1 && sig.Results().Len() == 0:
 		c := newCall(DeepCopy)
 		c.Object = 0
 		return c
-	case strings.HasPrefix(name, "With") && strings.HasSuffix(recv.Obj().Name(), "ApplyConfiguration") &&
-		recv.Obj().Pkg() != nil && inApplyConfigurations(recv.Obj().Pkg()):
-		c := newCall(MutateMemory)
-		c.Touches = lowerFirst(strings.TrimPrefix(name, "With"))
-		return c
 	}
 	return nil
 }
 
-func lowerFirst(s string) string {
-	if s == "" {
-		return s
+// applyBuilderShape: an apply configuration's WithX changes its receiver's field X.
+func applyBuilderShape(fn *types.Func, sig *types.Signature) *Call {
+	field, ok := strings.CutPrefix(fn.Name(), "With")
+	recv := receiverName(sig)
+	if !ok || field == "" || !strings.HasSuffix(recv, "ApplyConfiguration") || !inApplyConfigurations(fn.Pkg()) {
+		return nil
 	}
-	return strings.ToLower(s[:1]) + s[1:]
+	c := newCall(MutateMemory)
+	c.Touches = strings.ToLower(field[:1]) + field[1:]
+	return c
 }
 
 // grpcRegistration: RegisterXServer(grpc.ServiceRegistrar, XServer) makes the methods of its second argument handlers.
@@ -198,16 +193,4 @@ func handlerShape(fn *types.Func, sig *types.Signature) *Call {
 	c := newCall(RegisterEveryReplica)
 	c.Object = 0
 	return c
-}
-
-// grpcClientShape: a generated client's method ends in ...grpc.CallOption.
-func grpcClientShape(_ *types.Func, sig *types.Signature) *Call {
-	if !sig.Variadic() {
-		return nil
-	}
-	last := sig.Params().At(sig.Params().Len() - 1).Type()
-	if namedIn(elemOf(last), "google.golang.org/grpc") != "CallOption" {
-		return nil
-	}
-	return newCall(Network)
 }

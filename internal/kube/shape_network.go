@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"go/types"
+	"strings"
+)
+
+// networkPackages are client libraries in which every method that takes a context waits for another machine. The
+// prefixes end where one library ends.
+var networkPackages = []string{
+	"cloud.google.com/go/",
+	"github.com/Azure/azure-sdk-for-go/",
+	"github.com/aws/aws-sdk-go-v2/service/", // canonicalPath keeps "-v2": it is no path element of its own
+	"github.com/aws/aws-sdk-go/service/",
+	"github.com/elastic/go-elasticsearch/",
+	"github.com/hashicorp/vault/api/",
+	"github.com/jackc/pgx/",
+	"github.com/minio/minio-go/",
+	"github.com/redis/go-redis/",
+	"go.etcd.io/etcd/client/",
+	"go.mongodb.org/mongo-driver/",
+}
+
+// callOptions are types that only calls over the network take, as their last and variadic parameter.
+var callOptions = []symbol{
+	{pkg: "google.golang.org/grpc", name: "CallOption"},
+	{pkg: "github.com/googleapis/gax-go", name: "CallOption"},
+	{pkg: "google.golang.org/api/googleapi", name: "CallOption"},
+}
+
+// networkShape knows methods of generated and cloud clients by their package or by their options.
+func networkShape(fn *types.Func, sig *types.Signature) *Call {
+	params := sig.Params()
+	if params.Len() == 0 || sig.Results().Len() == 0 {
+		return nil
+	}
+	if sig.Variadic() {
+		last := elemOf(params.At(params.Len() - 1).Type())
+		for _, option := range callOptions {
+			if namedIn(last, option.pkg) == option.name {
+				return newCall(Network)
+			}
+		}
+	}
+	if !isNamed(params.At(0).Type(), "context", "Context") {
+		return nil
+	}
+	path := canonicalPath(fn.Pkg().Path()) + "/"
+	for _, prefix := range networkPackages {
+		if strings.HasPrefix(path, prefix) {
+			return newCall(Network)
+		}
+	}
+	return nil
+}
