@@ -81,7 +81,7 @@ func goList(ctx context.Context, cfg Config, r request) ([]*listed, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case !errors.As(err, &exit):
-			return nil, &SetupError{"running the go command: install Go from https://go.dev/dl and put it on PATH", err}
+			return nil, errNoGo(err)
 		}
 		return nil, errors.New(strings.TrimSpace(stderr.String()))
 	}

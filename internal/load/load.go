@@ -32,6 +32,8 @@ type Config struct {
 	Jobs int
 	// Env is the environment for the go command; nil means the process's own.
 	Env []string
+	// Cache, when not nil, keeps what the go command listed for the next run.
+	Cache *Store
 	// Progress, when not nil, is told the name of each phase as it begins.
 	Progress func(phase string)
 }
@@ -112,7 +114,7 @@ func Load(ctx context.Context, cfg Config) (*Code, error) {
 		return nil, err
 	}
 	cfg.Progress("list")
-	listing, err := list(ctx, cfg)
+	listing, err := listCached(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

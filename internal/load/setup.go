@@ -19,3 +19,8 @@ func (e *SetupError) Error() string {
 
 // Unwrap returns the cause.
 func (e *SetupError) Unwrap() error { return e.Err }
+
+// errNoGo is the error for a go command that can't be started.
+func errNoGo(err error) error {
+	return &SetupError{"running the go command: install Go from https://go.dev/dl and put it on PATH", err}
+}
