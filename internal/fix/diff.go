@@ -5,6 +5,7 @@ package fix
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -33,7 +34,15 @@ func Diff(edits []finding.Edit, read func(file string) ([]byte, error)) (string,
 
 // unified returns the diff of one file, without the "diff" line that git apply takes for the header of its own form.
 func unified(file string, old, new []byte) []byte {
-	text := diff.Diff("a/"+file, old, "b/"+file, new)
+	text := diff.Diff(name("a/"+file), old, name("b/"+file), new)
 	_, hunks, _ := bytes.Cut(text, []byte("\n"))
 	return hunks
+}
+
+// name quotes a file name that would break the line it stands in, as git does.
+func name(file string) string {
+	if strings.ContainsFunc(file, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == 0x7f }) {
+		return strconv.Quote(file)
+	}
+	return file
 }

@@ -60,9 +60,9 @@ func mermaid(s finding.Scenario) []string {
 		lines = append(lines, fmt.Sprintf("  participant A%d as %s", i+1, mermaidText(a.Name)))
 	}
 	for i, step := range s.Steps {
-		note := fmt.Sprintf("%d. %s", i+1, mermaidText(step.Action))
+		note := mermaidLines(fmt.Sprintf("%d. %s", i+1, step.Action), laneWidth)
 		if step.State != "" {
-			note += "<br/>" + mermaidText(step.State)
+			note += "<br/>" + mermaidLines(step.State, laneWidth)
 		}
 		lines = append(lines, fmt.Sprintf("  Note over %s: %s", lanes[step.Actor], note))
 	}
@@ -71,9 +71,21 @@ func mermaid(s finding.Scenario) []string {
 		if len(all) > 1 {
 			across = fmt.Sprintf("A1,A%d", len(all))
 		}
-		lines = append(lines, fmt.Sprintf("  Note over %s: → %s", across, mermaidText(s.Outcome)))
+		lines = append(lines, fmt.Sprintf("  Note over %s: %s", across, mermaidLines("→ "+s.Outcome, laneWidth*len(all))))
 	}
 	return lines
+}
+
+// laneWidth is how many columns of text fit between two lanes: Mermaid does not move lanes apart for their notes.
+const laneWidth = 24
+
+// mermaidLines is text broken into lines of that many columns.
+func mermaidLines(s string, columns int) string {
+	lines := wrap(plain(s), columns)
+	for i := range lines {
+		lines[i] = mermaidText(lines[i])
+	}
+	return strings.Join(lines, "<br/>")
 }
 
 // mermaidText writes every sign that Mermaid may read something into as its number, as in #59; for a semicolon.
