@@ -48,6 +48,7 @@ func shapeOf(fn *types.Func) *Call {
 var methodShapes = []func(*types.Func, *types.Signature) *Call{
 	copyShape,
 	applyBuilderShape,
+	navigationShape,
 	networkShape,
 }
 
@@ -57,7 +58,6 @@ var interfaceShapes = []func(*types.Func, *types.Signature) *Call{
 	clientsetShape,
 	listerShape,
 	informerShape,
-	navigationShape,
 }
 
 // shaped completes what a shape said: the symbol, and the arguments that the signature tells.

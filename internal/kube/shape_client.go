@@ -163,17 +163,23 @@ func oldClientsetShape(fn *types.Func, sig *types.Signature, params []types.Type
 	return clientsetWrite(fn, append(params, types.Typ[types.Invalid]), verb)
 }
 
-// isGeneratedClient reports whether an interface has client-gen's Watch or Get.
+// isGeneratedClient reports whether an interface has a method of client-gen's: one that takes metav1 options.
 func isGeneratedClient(t types.Type) bool {
-	if watch := methodOf(t, "Watch"); watch != nil && optionsName(withoutContext(watch.Signature())) == "ListOptions" {
-		return true
+	iface, ok := t.Underlying().(*types.Interface)
+	if !ok {
+		return false
 	}
-	get := methodOf(t, "Get")
-	return get != nil && optionsName(withoutContext(get.Signature())) == "GetOptions"
+	for i := range iface.NumMethods() {
+		if optionsName(withoutContext(iface.Method(i).Signature())) != "" {
+			return true
+		}
+	}
+	return false
 }
 
-// navigationShape knows the links of clientset.AppsV1().Deployments(ns): an interface's method that takes nothing or
-// a namespace and returns one interface, which is a generated client, lister or group.
+// navigationShape knows the links of clientset.AppsV1().Deployments(ns) and of factory.Apps().V1().Deployments(): a
+// method that takes nothing or a namespace and returns one interface, which is a generated client, lister, informer,
+// or a group of them.
 func navigationShape(_ *types.Func, sig *types.Signature) *Call {
 	params, out := sig.Params(), results(sig)
 	if len(out) != 1 || !types.IsInterface(out[0]) || params.Len() > 1 {
@@ -182,18 +188,25 @@ func navigationShape(_ *types.Func, sig *types.Signature) *Call {
 	if params.Len() == 1 && !isString(params.At(0).Type()) {
 		return nil
 	}
-	named := namedOf(out[0])
-	if named == nil {
-		return nil
+	if named := namedOf(out[0]); named != nil && isClientLink(named) {
+		return newCall(ClientNavigation)
 	}
-	name := named.Obj().Name()
+	return nil
+}
+
+// isClientLink reports whether an interface is a link of such a chain.
+func isClientLink(t *types.Named) bool {
+	name, pkg := t.Obj().Name(), t.Obj().Pkg()
 	switch {
-	case strings.HasSuffix(name, "Interface") && (isGeneratedClient(out[0]) || methodOf(out[0], "RESTClient") != nil):
-	case strings.HasSuffix(name, "NamespaceLister") && isLister(out[0]):
-	default:
-		return nil
+	case strings.HasSuffix(name, "NamespaceLister"):
+		return isLister(t)
+	case strings.HasSuffix(name, "Informer"):
+		return methodOf(t, "Lister") != nil && methodOf(t, "Informer") != nil
+	case !strings.HasSuffix(name, "Interface"):
+		return false
 	}
-	return newCall(ClientNavigation)
+	return isGeneratedClient(t) || methodOf(t, "RESTClient") != nil ||
+		name == "Interface" && pkg != nil && strings.Contains(pkg.Path(), "/informers/")
 }
 
 // runtimeClientShape knows one's own interfaces that declare methods of controller-runtime's client:

@@ -12,13 +12,18 @@ import (
 var networkPackages = []string{
 	"cloud.google.com/go/",
 	"github.com/Azure/azure-sdk-for-go/",
+	"github.com/Nerzal/gocloak/",
 	"github.com/aws/aws-sdk-go-v2/service/", // canonicalPath keeps "-v2": it is no path element of its own
 	"github.com/aws/aws-sdk-go/service/",
+	"github.com/cloudflare/cloudflare-go/",
+	"github.com/digitalocean/godo/",
 	"github.com/elastic/go-elasticsearch/",
 	"github.com/hashicorp/vault/api/",
 	"github.com/jackc/pgx/",
+	"github.com/miekg/dns/",
 	"github.com/minio/minio-go/",
 	"github.com/redis/go-redis/",
+	"github.com/segmentio/kafka-go/",
 	"go.etcd.io/etcd/client/",
 	"go.mongodb.org/mongo-driver/",
 }

@@ -109,7 +109,7 @@ func packageShape(fn *types.Func, sig *types.Signature) *Call {
 		c.Provenance = "cached"
 		return c
 	case inApplyConfigurations(fn.Pkg()) && strings.HasSuffix(first.Obj().Name(), "ApplyConfiguration"):
-		return applyConstructor(fn)
+		return applyConstructor(fn, first)
 	case name == "NewImpl" && namedIn(out[0], "knative.dev/pkg/controller") == "Impl":
 		c := newCall(RegisterByOption)
 		c.Object = 0
@@ -132,13 +132,24 @@ func inApplyConfigurations(pkg *types.Package) bool {
 	return strings.Contains(pkg.Path(), "applyconfiguration")
 }
 
-// applyConstructor: Pod(name, namespace) and ExtractPod(obj, fieldManager).
-func applyConstructor(fn *types.Func) *Call {
-	c := newCall(Pure)
-	if strings.HasPrefix(fn.Name(), "Extract") {
+// applyConstructor: Pod(name, namespace) is empty, ExtractPod(obj, fieldManager) is what the manager owns of obj.
+// Others that return an apply configuration convert one's own values and must be read.
+func applyConstructor(fn *types.Func, result *types.Named) *Call {
+	kind := strings.TrimSuffix(result.Obj().Name(), "ApplyConfiguration")
+	switch {
+	case strings.HasPrefix(fn.Name(), "Extract"+kind):
+		c := newCall(Pure)
 		c.Object = 0
+		return c
+	case fn.Name() != kind:
+		return nil
 	}
-	return c
+	for param := range fn.Signature().Params().Variables() {
+		if !isString(param.Type()) {
+			return nil
+		}
+	}
+	return newCall(Pure)
 }
 
 // copyShape: deepcopy-gen's DeepCopy, DeepCopyObject and DeepCopyInto.
