@@ -136,9 +136,9 @@ func runAll(ctx context.Context, cfg Config, requests []request) (*listing, erro
 		case ctx.Err() != nil || errors.As(err, &setup):
 			return l, err
 		default:
-			failed = &SetupError{"the go command can't list the packages in " + r.dir + ": run `go list ./...` there until it works", err}
+			failed = &SetupError{"`go list` fails in " + r.dir + ": correct what it reports and run again", err}
 			l.errs = append(l.errs, Error{Kind: "load", File: filepath.Join(r.dir, "go.mod"),
-				Msg: "the packages of this module can't be listed: run `go list ./...` in " + r.dir + " until it works: " + oneLine(err.Error())})
+				Msg: "`go list` fails in this module: correct what it reports and run again: " + oneLine(err.Error())})
 		}
 	}
 	if len(l.byPath) == 0 {
