@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/review"
 )
 
@@ -46,7 +45,3 @@ func overProgram(ctx context.Context, name string, args []string, out, errs io.W
 	return review.Clean
 }
 
-// runWrites prints the ledger.
-func runWrites(ctx context.Context, args []string, out, errs io.Writer) int {
-	return overProgram(ctx, "writes", args, out, errs, func(io.Writer, *review.Program) { _ = program.Unknown })
-}

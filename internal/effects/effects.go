@@ -5,14 +5,37 @@
 // It gathers facts and never reports.
 package effects
 
-import "github.com/replicavet/replicavet/internal/program"
+import (
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
 
 // Effects are the facts about one program.
 type Effects struct {
 	Program *program.Program
+	// Stories are the lives of the objects that own code writes, in source order of the writes.
+	Stories []*Story
+	// Ledger has a row for every write to the API.
+	Ledger []*Entry
+
+	events map[*ssa.Function][]*Event
+	guards map[*ssa.BasicBlock]Deps
+	// lifted are the events that some caller was told of: their story goes on there.
+	lifted map[*Event]bool
 }
 
 // Build gathers the effects of a program.
 func Build(p *program.Program) *Effects {
-	return &Effects{Program: p}
+	e := &Effects{
+		Program: p,
+		events:  make(map[*ssa.Function][]*Event),
+		guards:  make(map[*ssa.BasicBlock]Deps),
+		lifted:  make(map[*Event]bool),
+	}
+	for _, fn := range p.Funcs {
+		e.Events(fn)
+	}
+	e.findStories()
+	e.keepLedger()
+	return e
 }

@@ -145,6 +145,12 @@ func (p *Program) At(pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
+// SortKey orders positions by file and offset, in the same way in every run.
+func (p *Program) SortKey(pos token.Pos) string {
+	at := p.Fset.Position(pos)
+	return fmt.Sprintf("%s:%09d", at.Filename, at.Offset)
+}
+
 // Name returns Go's name of fn without the package: F, T.M, (*T).M, and closures (*T).M$1.
 func Name(fn *ssa.Function) string {
 	if fn == nil {

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/constant"
+	"go/token"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// depsBudget bounds the values looked at for one answer.
+const depsBudget = 400
+
+// DepsOf answers what v is computed from inside fn: a walk back through operators, calls and local variables to the
+// parts of objects, variables, parameters and calls that take part. Results of own functions depend on what the
+// function's results depend on.
+func (e *Effects) DepsOf(fn *ssa.Function, v ssa.Value) Deps {
+	w := &depWalk{e: e, fn: fn, seen: make(map[ssa.Value]bool)}
+	w.out.Constant = true
+	w.value(v)
+	return w.out
+}
+
+type depWalk struct {
+	e     *Effects
+	fn    *ssa.Function
+	seen  map[ssa.Value]bool
+	out   Deps
+	depth int
+}
+
+func (w *depWalk) value(v ssa.Value) {
+	if v == nil || w.seen[v] || len(w.seen) > depsBudget {
+		return
+	}
+	w.seen[v] = true
+	switch x := v.(type) {
+	case *ssa.Const:
+		if x.Value != nil && x.Value.Kind() == constant.String {
+			w.out.addString(constant.StringVal(x.Value))
+		}
+		return
+	case *ssa.Phi:
+		for _, edge := range x.Edges {
+			w.value(edge)
+		}
+		return
+	case *ssa.BinOp:
+		if isArithmetic(x) {
+			w.out.Arithmetic = true
+		}
+		w.value(x.X)
+		w.value(x.Y)
+		return
+	case *ssa.UnOp:
+		if x.Op == token.MUL {
+			w.load(x)
+			return
+		}
+		w.value(x.X)
+		return
+	case *ssa.Call:
+		w.call(x, 0)
+		return
+	case *ssa.Extract:
+		if call, ok := x.Tuple.(*ssa.Call); ok {
+			w.call(call, x.Index)
+			return
+		}
+		w.place(x)
+		if in, ok := x.Tuple.(ssa.Value); ok {
+			w.value(in)
+		}
+		return
+	case *ssa.Alloc:
+		w.variable(x)
+		return
+	case *ssa.MakeSlice, *ssa.MakeMap, *ssa.MakeChan, *ssa.Function, *ssa.Builtin:
+		w.contents(v)
+		return
+	case *ssa.Parameter, *ssa.FreeVar, *ssa.Global:
+		w.out.Constant = false
+		w.out.addPlace(Place{Object: Object{Root: v}})
+		return
+	case *ssa.FieldAddr, *ssa.Field, *ssa.IndexAddr, *ssa.Index, *ssa.Lookup:
+		w.place(v)
+		if _, ok := w.e.Place(w.fn, v); ok {
+			return
+		}
+	}
+	w.operands(v)
+}
+
+func isArithmetic(x *ssa.BinOp) bool {
+	switch x.Op {
+	case token.ADD, token.SUB, token.MUL, token.QUO, token.REM:
+		basic, ok := x.Type().Underlying().(*types.Basic)
+		return ok && basic.Info()&types.IsNumeric != 0
+	}
+	return false
+}
+
+func (w *depWalk) operands(v ssa.Value) {
+	instr, ok := v.(ssa.Instruction)
+	if !ok {
+		return
+	}
+	for _, op := range instr.Operands(nil) {
+		if *op != nil {
+			w.value(*op)
+		}
+	}
+}
+
+func (w *depWalk) place(v ssa.Value) {
+	for _, p := range w.e.Places(w.fn, v) {
+		w.out.Constant = false
+		w.out.addPlace(p)
+	}
+}
+
+// load depends on the place that is read; a local variable depends on what was stored into it.
+func (w *depWalk) load(x *ssa.UnOp) {
+	if alloc, ok := x.X.(*ssa.Alloc); ok {
+		w.variable(alloc)
+		return
+	}
+	places := w.e.Places(w.fn, x)
+	if len(places) == 0 {
+		w.value(x.X)
+		return
+	}
+	for _, p := range places {
+		w.out.Constant = false
+		w.out.addPlace(p)
+		if alloc, ok := p.Root.(*ssa.Alloc); ok && !isObject(alloc.Type()) {
+			w.variable(alloc)
+		}
+	}
+}
+
+// variable depends on everything stored into a local variable, its fields and elements.
+func (w *depWalk) variable(a *ssa.Alloc) {
+	if isObject(a.Type()) {
+		w.out.Constant = false
+		w.out.addPlace(Place{Object: Object{Root: a}})
+	}
+	w.contents(a)
+}
+
+// contents walks what is stored into a variable, slice or map, and the library calls that fill it.
+func (w *depWalk) contents(v ssa.Value) {
+	refs := v.Referrers()
+	if refs == nil {
+		return
+	}
+	for _, ref := range *refs {
+		switch x := ref.(type) {
+		case *ssa.Store:
+			if x.Addr == v {
+				w.value(x.Val)
+			}
+		case *ssa.MapUpdate:
+			if x.Map == v {
+				w.value(x.Key)
+				w.value(x.Value)
+			}
+		case *ssa.FieldAddr, *ssa.IndexAddr:
+			if inner := ref.(ssa.Value); inner != nil && !w.seen[inner] {
+				w.seen[inner] = true
+				w.contents(inner)
+			}
+		case *ssa.Call:
+			if fills(x, v) {
+				w.call(x, 0)
+			}
+		}
+	}
+}
+
+// fills tells whether a library call writes into v: json.Unmarshal(data, &v), obj.DeepCopyInto(&v).
+func fills(call *ssa.Call, v ssa.Value) bool {
+	target := program.Target(call)
+	if target == nil {
+		return false
+	}
+	switch target.Name() {
+	case "Unmarshal", "Decode", "DeepCopyInto", "FromUnstructured", "Convert":
+		return true
+	}
+	return false
+}
+
+// call depends on the results of own functions, or on the arguments of library functions.
+func (w *depWalk) call(call *ssa.Call, result int) {
+	common := call.Common()
+	if b, ok := common.Value.(*ssa.Builtin); ok {
+		if b.Name() == "append" || b.Name() == "copy" {
+			w.out.Append = true
+		}
+		for _, arg := range common.Args {
+			w.value(arg)
+		}
+		return
+	}
+	row := program.Model(call)
+	if row != nil && row.Effect == kube.Time {
+		if target := program.Target(call); target != nil && isNow(target) {
+			w.out.Now, w.out.Constant = true, false
+			return
+		}
+	}
+	if target := program.Target(call); target != nil && isRandom(target) {
+		w.out.Random, w.out.Constant = true, false
+		return
+	}
+	for _, callee := range w.e.Program.Static(call) {
+		w.through(call, callee, result)
+	}
+	if row != nil && row.Effect.IsRead() {
+		// What a read gives is the object that it fills.
+		w.out.Constant = false
+		w.out.addCall(call)
+		w.out.addPlace(Place{Object: Object{Root: call}})
+		return
+	}
+	w.out.addCall(call)
+	if common.IsInvoke() {
+		w.value(common.Value)
+	}
+	for _, arg := range common.Args {
+		w.value(arg)
+	}
+}
+
+// through adds what an own callee's result depends on, in the terms of the callee, except its parameters, which the
+// arguments stand for.
+func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
+	if w.depth >= 3 {
+		return
+	}
+	inner := &depWalk{e: w.e, fn: callee, seen: make(map[ssa.Value]bool), depth: w.depth + 1}
+	inner.out.Constant = true
+	for _, b := range callee.Blocks {
+		if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && result < len(ret.Results) {
+			inner.value(ret.Results[result])
+		}
+	}
+	got := inner.out
+	w.out.Now = w.out.Now || got.Now
+	w.out.Random = w.out.Random || got.Random
+	w.out.Append = w.out.Append || got.Append
+	w.out.Arithmetic = w.out.Arithmetic || got.Arithmetic
+	for _, s := range got.Strings {
+		w.out.addString(s)
+	}
+	for _, c := range got.Calls {
+		w.out.addCall(c)
+	}
+	edge := program.Edge{Site: call, Callee: callee, Arg: -1}
+	for _, p := range got.Places {
+		param, ok := p.Root.(*ssa.Parameter)
+		if !ok || param.Parent() != callee {
+			continue
+		}
+		arg := program.ArgumentFor(edge, paramIndex(callee, param))
+		for _, at := range w.e.Places(w.fn, arg) {
+			w.out.Constant = false
+			w.out.addPlace(moved(p, at, isObject(param.Type())))
+		}
+	}
+}
+
+// moved translates a place rooted at a parameter of a callee to the caller's terms, at being the place of the argument.
+func moved(p, at Place, object bool) Place {
+	switch {
+	case p.Base != "":
+		at.Base, at.Path = join(join(at.Base, at.Path), p.Base), p.Path
+	case object:
+		at.Base, at.Path = join(at.Base, at.Path), p.Path
+	default:
+		at.Path = concat(at.Path, p.Path)
+	}
+	return at
+}
+
+// concat joins two paths, either of which may be empty.
+func concat(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	case b[0] == '[':
+		return join(a, "[]") + b[2:]
+	}
+	return a + "." + b
+}
+
+func isNow(fn *types.Func) bool {
+	switch fn.Name() {
+	case "Now", "NowMicro", "Since", "Until":
+		return true
+	}
+	return false
+}
+
+func isRandom(fn *types.Func) bool {
+	if fn.Pkg() == nil {
+		return false
+	}
+	switch fn.Pkg().Path() {
+	case "math/rand", "math/rand/v2", "crypto/rand", "github.com/google/uuid", "k8s.io/apimachinery/pkg/util/rand", "k8s.io/apimachinery/pkg/util/uuid":
+		return true
+	}
+	return false
+}
