@@ -22,6 +22,10 @@ type Effects struct {
 	guards map[*ssa.BasicBlock]Deps
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
+
+	contexts   *Contexts   // made when first asked for
+	work       *Work       // made when first asked for
+	goroutines *Goroutines // made when first asked for
 }
 
 // Build gathers the effects of a program.

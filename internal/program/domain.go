@@ -99,6 +99,9 @@ func (p *Program) DomainAt(instr ssa.Instruction) *DomainSet {
 	return p.DomainOf(fn)
 }
 
+// EntryAt returns the entry point that fn itself is, or nil.
+func (p *Program) EntryAt(fn *ssa.Function) *Entry { return p.entryAt[fn] }
+
 // EntriesOf returns the entry points that lead to fn, in source order.
 func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
 	var out []*Entry

@@ -35,8 +35,19 @@ func (p *Program) Sources(v ssa.Value) Sources {
 	return t.out
 }
 
+// SourcesUntil is Sources with places to stop at: a value for which stop says true is kept as a source and not followed.
+func (p *Program) SourcesUntil(v ssa.Value, stop func(ssa.Value) bool) Sources {
+	if v == nil {
+		return Sources{}
+	}
+	t := &trace{p: p, seen: make(map[ssa.Value]bool), leaf: make(map[ssa.Value]bool), stop: stop}
+	t.value(v)
+	return t.out
+}
+
 type trace struct {
 	p    *Program
+	stop func(ssa.Value) bool // may be nil
 	seen map[ssa.Value]bool
 	leaf map[ssa.Value]bool
 	out  Sources
@@ -59,6 +70,10 @@ func (t *trace) value(v ssa.Value) {
 		return
 	}
 	t.seen[v] = true
+	if t.stop != nil && t.stop(v) {
+		t.add(v)
+		return
+	}
 	switch x := v.(type) {
 	case *ssa.Phi:
 		for _, e := range x.Edges {

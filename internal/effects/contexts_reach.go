@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// InReach is a context that code could use.
+type InReach struct {
+	// Expr is how the code would write it: ctx, r.Context(), s.ctx.
+	Expr string
+	// From says what it is, for a sentence: "parameter ctx".
+	From string
+	// Value is the context, or what carries it.
+	Value ssa.Value
+	// Own is set when the function itself has it; otherwise one of its callers does.
+	Own bool
+	// Edge is the call by which the caller could hand it on, where Own is not set.
+	Edge program.Edge
+}
+
+// InReach returns the context that an instruction could use instead of a new one: a parameter, what carries a request,
+// a captured variable, a field of the receiver. nil if there is none in its function.
+func (c *Contexts) InReach(at ssa.Instruction) *InReach {
+	fn := at.Parent()
+	if found := parameterInReach(fn); found != nil {
+		return found
+	}
+	for _, free := range fn.FreeVars {
+		if name := free.Name(); name != "_" && name != "" {
+			if isContextType(free.Type()) || isPointerToContext(free.Type()) {
+				return &InReach{Expr: name, From: "captured " + name, Value: free, Own: true}
+			}
+		}
+	}
+	if found := c.localInReach(at); found != nil {
+		return found
+	}
+	return receiverInReach(fn)
+}
+
+func parameterInReach(fn *ssa.Function) *InReach {
+	for _, param := range fn.Params {
+		name := param.Name()
+		if name == "" || name == "_" {
+			continue
+		}
+		switch {
+		case isContextType(param.Type()):
+			return &InReach{Expr: name, From: "parameter " + name, Value: param, Own: true}
+		case program.IsNamed(param.Type(), "github.com/gin-gonic/gin", "Context"):
+			return &InReach{Expr: name + ".Request.Context()", From: "request of parameter " + name, Value: param, Own: true}
+		case carriesRequest(param.Type()):
+			return &InReach{Expr: name + ".Context()", From: "request of parameter " + name, Value: param, Own: true}
+		}
+	}
+	return nil
+}
+
+// localInReach finds a context that the function got before the instruction, and that is not rooted in Background.
+func (c *Contexts) localInReach(at ssa.Instruction) *InReach {
+	for _, b := range at.Parent().Blocks {
+		if !b.Dominates(at.Block()) {
+			continue
+		}
+		for _, instr := range b.Instrs {
+			if instr == at {
+				break
+			}
+			call, ok := instr.(*ssa.Call)
+			if !ok || !isContextType(call.Type()) {
+				continue
+			}
+			for _, o := range c.Of(call) {
+				switch o.Kind {
+				case RequestContext, ReconcileContext, ProcessContext, LeaderContext:
+					return &InReach{Expr: "ctx", From: "context of " + Describe(call), Value: call, Own: true}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// receiverInReach finds a context, or the stop channel that older code has instead, in a field of the receiver.
+func receiverInReach(fn *ssa.Function) *InReach {
+	if fn.Signature.Recv() == nil || len(fn.Params) == 0 {
+		return nil
+	}
+	recv := fn.Params[0]
+	named := program.Named(recv.Type())
+	if named == nil || recv.Name() == "" || recv.Name() == "_" {
+		return nil
+	}
+	s, ok := named.Underlying().(*types.Struct)
+	if !ok {
+		return nil
+	}
+	for f := range s.Fields() {
+		if isContextType(f.Type()) && !f.Embedded() {
+			expr := recv.Name() + "." + f.Name()
+			return &InReach{Expr: expr, From: "field " + named.Obj().Name() + "." + f.Name(), Value: recv, Own: true}
+		}
+	}
+	return nil
+}
+
+// CallerInReach returns the context that a caller of fn has at the call and could hand on, looking up to three calls
+// back; the nearest, in source order. Test code does not count.
+func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
+	seen := map[*ssa.Function]bool{fn: true}
+	level := []*ssa.Function{fn}
+	for range 3 {
+		var next []*ssa.Function
+		for _, fn := range level {
+			for _, e := range c.p.Callers(fn) {
+				caller := e.Caller()
+				if seen[caller] || e.How != program.Calls || c.p.InTest(caller) {
+					continue
+				}
+				seen[caller] = true
+				if found := c.InReach(e.Site); found != nil {
+					found.Own, found.Edge = false, e
+					return found
+				}
+				next = append(next, caller)
+			}
+		}
+		level = next
+	}
+	return nil
+}
+
+func isPointerToContext(t types.Type) bool {
+	ptr, ok := t.(*types.Pointer)
+	return ok && isContextType(ptr.Elem())
+}

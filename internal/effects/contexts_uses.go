@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// ContextUse is a call that is given a context.
+type ContextUse struct {
+	Site   ssa.CallInstruction
+	Kind   WorkKind
+	Origin ContextOrigin
+}
+
+// ContextRoot is a context made out of nothing, and what is done under it.
+type ContextRoot struct {
+	Site ssa.CallInstruction
+	Uses []ContextUse
+}
+
+// Roots returns the calls of context.Background and context.TODO in own code that reach a call leaving the process, with
+// these calls; in source order. Tests and generated code are left out.
+func (e *Effects) Roots() []*ContextRoot {
+	byRoot := make(map[ssa.Value]*ContextRoot)
+	contexts, work, p := e.Contexts(), e.Work(), e.Program
+	for _, fn := range p.Funcs {
+		if p.InTest(fn) || p.Generated(fn) {
+			continue
+		}
+		for site := range program.Sites(fn) {
+			ctx := ContextArgument(site)
+			if ctx == nil {
+				continue
+			}
+			kind := work.At(site)
+			if kind == NoWork {
+				continue
+			}
+			for _, o := range contexts.Of(ctx) {
+				if o.Kind != BackgroundContext {
+					continue
+				}
+				root := byRoot[o.Root]
+				if root == nil {
+					root = &ContextRoot{Site: o.Root.(ssa.CallInstruction)}
+					byRoot[o.Root] = root
+				}
+				root.Uses = append(root.Uses, ContextUse{Site: site, Kind: kind, Origin: o})
+			}
+		}
+	}
+	var out []*ContextRoot
+	for _, fn := range p.Funcs {
+		for site := range program.Sites(fn) {
+			if v := site.Value(); v != nil && byRoot[v] != nil {
+				out = append(out, byRoot[v])
+			}
+		}
+	}
+	return out
+}
+
+// FallsBack tells whether a call stands behind a test that found another context to be nil.
+func FallsBack(site ssa.CallInstruction) bool {
+	for _, pred := range site.Block().Preds {
+		branch, ok := pred.Instrs[len(pred.Instrs)-1].(*ssa.If)
+		if !ok {
+			continue
+		}
+		if cmp, ok := branch.Cond.(*ssa.BinOp); ok && cmp.Op == token.EQL && isContextType(cmp.X.Type()) {
+			return true
+		}
+	}
+	return false
+}
