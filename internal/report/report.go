@@ -64,6 +64,7 @@ func Formats() []Format {
 		{"json", ".json", "the review itself, which every other format is made from", encode},
 		{"sarif", ".sarif", "SARIF 2.1.0, for GitHub code scanning and editors", sarif},
 		{"markdown", ".md", "Markdown for a comment on a pull request, with diagrams", markdown},
+		{"html", ".html", "one page to pass around, without network or script", html},
 		{"github", ".log", "workflow commands that annotate lines in GitHub Actions", github},
 		{"checkstyle", ".xml", "Checkstyle XML, for CI servers", checkstyle},
 		{"junit", ".junit.xml", "JUnit XML, for CI servers that show tests", junit},
