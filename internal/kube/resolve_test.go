@@ -73,9 +73,15 @@ func (l line) checkArguments(version string, decl *declaration) []string {
 	}
 	row := *l.call
 	for _, arg := range row.arguments() {
-		if *arg >= decl.params {
+		if *arg >= len(decl.params) {
 			return []string{fmt.Sprintf("%s.%s in %s takes %d arguments without its context, but the row counts to %d",
-				l.pkg, l.name, version, decl.params, *arg)}
+				l.pkg, l.name, version, len(decl.params), *arg)}
+		}
+	}
+	for _, n := range []int{row.Object, row.Closure, row.Client, row.WritesInto} {
+		if n >= 0 && isBasic(decl.params[n]) {
+			return []string{fmt.Sprintf("argument %d of %s.%s in %s is a plain value, but the row says it is more",
+				n, l.pkg, l.name, version)}
 		}
 	}
 	return nil
@@ -195,6 +201,7 @@ func TestCheckFindsWrongRows(t *testing.T) {
 		{"Do block", "has no .Do"},
 		{"Doer.Do block key=1", "counts to 1"},
 		{"Box.Put queue closure=1", "counts to 1"},
+		{"Doer.Do block obj=0", "is a plain value"},
 		{"Doer.Do block since=v1.3.0", "says it has not"},
 		{"Make pure until=v1.1.0", "says it has not"},
 	} {

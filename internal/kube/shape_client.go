@@ -188,7 +188,7 @@ func navigationShape(_ *types.Func, sig *types.Signature) *Call {
 	if params.Len() == 1 && !isString(params.At(0).Type()) {
 		return nil
 	}
-	if named := namedOf(out[0]); named != nil && isClientLink(named) {
+	if named := namedOf(out[0]); named != nil && (isClientLink(named) || namedIn(named, restPath) == "Interface") {
 		return newCall(ClientNavigation)
 	}
 	return nil

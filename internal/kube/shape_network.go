@@ -22,6 +22,7 @@ var networkPackages = []string{
 	"github.com/jackc/pgx/",
 	"github.com/miekg/dns/",
 	"github.com/minio/minio-go/",
+	"github.com/prometheus/client_golang/api/",
 	"github.com/redis/go-redis/",
 	"github.com/segmentio/kafka-go/",
 	"go.etcd.io/etcd/client/",

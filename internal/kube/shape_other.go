@@ -50,24 +50,35 @@ func isLister(t types.Type) bool {
 	return elem != nil && isPointer(elem)
 }
 
-// informerShape knows generated informers and their factories, by what they return.
+// informerShape knows generated informers and their factories.
 func informerShape(fn *types.Func, sig *types.Signature) *Call {
-	recv := namedOf(sig.Recv().Type())
-	if recv == nil {
-		return nil
+	switch fn.Name() {
+	case "Informer", "InformerFor":
+		if returnsInformer(fn) {
+			return cached(Provenance)
+		}
+	case "Lister":
+		if informer := methodOf(sig.Recv().Type(), "Informer"); informer != nil && returnsInformer(informer) {
+			return cached(Provenance)
+		}
 	}
-	out := results(sig)
-	switch {
-	case fn.Name() == "Informer" && len(out) == 1 && namedIn(out[0], cachePath) == "SharedIndexInformer",
-		fn.Name() == "Lister" && len(out) == 1 && methodOf(sig.Recv().Type(), "Informer") != nil,
-		fn.Name() == "InformerFor" && len(out) == 1 && namedIn(out[0], cachePath) == "SharedIndexInformer":
-		c := newCall(Provenance)
-		c.Provenance = "cached"
-		return c
-	case recv.Obj().Name() == "SharedInformerFactory":
+	if receiverName(sig) == "SharedInformerFactory" {
 		return factoryShape(fn)
 	}
 	return nil
+}
+
+// returnsInformer reports whether fn returns a cache.SharedIndexInformer.
+func returnsInformer(fn *types.Func) bool {
+	out := results(fn.Signature())
+	return len(out) == 1 && namedIn(out[0], cachePath) == "SharedIndexInformer"
+}
+
+// cached returns a call that yields something served from a cache.
+func cached(effect Effect) *Call {
+	c := newCall(effect)
+	c.Provenance = "cached"
+	return c
 }
 
 func factoryShape(fn *types.Func) *Call {
@@ -77,9 +88,7 @@ func factoryShape(fn *types.Func) *Call {
 	case "WaitForCacheSync", "WaitForCacheSyncWithContext", "Shutdown":
 		return newCall(Block)
 	case "ForResource":
-		c := newCall(Provenance)
-		c.Provenance = "cached"
-		return c
+		return cached(Provenance)
 	}
 	return nil
 }
@@ -105,11 +114,13 @@ func packageShape(fn *types.Func, sig *types.Signature) *Call {
 		c.Provenance = "test"
 		return c
 	case strings.HasSuffix(first.Obj().Name(), "SharedInformerFactory") && strings.HasPrefix(name, "New"):
-		c := newCall(CacheConstructor)
-		c.Provenance = "cached"
-		return c
+		return cached(CacheConstructor)
 	case inApplyConfigurations(fn.Pkg()) && strings.HasSuffix(first.Obj().Name(), "ApplyConfiguration"):
 		return applyConstructor(fn, first)
+	case name == "Get" && strings.Contains(fn.Pkg().Path(), "/injection/"):
+		return injectionShape(sig, first)
+	case strings.HasPrefix(name, "New") && strings.HasSuffix(name, "Lister") && isLister(first):
+		return cached(Provenance)
 	case name == "NewImpl" && namedIn(out[0], "knative.dev/pkg/controller") == "Impl":
 		c := newCall(RegisterByOption)
 		c.Object = 0
@@ -150,6 +161,22 @@ func applyConstructor(fn *types.Func, result *types.Named) *Call {
 		}
 	}
 	return newCall(Pure)
+}
+
+// injectionShape: knative's generated Get(ctx) hands out the process's client or informer of one kind.
+func injectionShape(sig *types.Signature, result *types.Named) *Call {
+	if contextParam(sig.Params()) != 0 || !types.IsInterface(result) {
+		return nil
+	}
+	if methodOf(result, "Informer") != nil && isClientLink(result) {
+		return cached(Provenance)
+	}
+	if methodOf(result, "Discovery") != nil || result.Obj().Name() == "Interface" && methodOf(result, "Resource") != nil {
+		c := newCall(Provenance)
+		c.Provenance = "live"
+		return c
+	}
+	return nil
 }
 
 // copyShape: deepcopy-gen's DeepCopy, DeepCopyObject and DeepCopyInto.

@@ -18,9 +18,8 @@ type declared map[string]*declaration
 
 // declaration knows the parameters if the symbol is a function or a method.
 type declaration struct {
-	isFunc   bool
-	params   int // the context not counted
-	variadic bool
+	isFunc bool
+	params []ast.Expr // their types, the context left out
 }
 
 // readPackage parses the Go files of dir, whatever their build tags, without tests.
@@ -105,8 +104,9 @@ func (d declared) addFunc(name string, fn *ast.FuncType) {
 		if isContext(p.Type) {
 			continue
 		}
-		decl.params += max(1, len(p.Names))
-		_, decl.variadic = p.Type.(*ast.Ellipsis)
+		for range max(1, len(p.Names)) {
+			decl.params = append(decl.params, p.Type)
+		}
 	}
 	d[name] = decl
 }
@@ -118,6 +118,19 @@ func isContext(e ast.Expr) bool {
 	case *ast.SelectorExpr:
 		x, ok := e.X.(*ast.Ident)
 		return ok && x.Name == "context" && e.Sel.Name == "Context"
+	}
+	return false
+}
+
+// isBasic reports whether a type is one of strings, numbers and booleans, which no object, function or client is.
+func isBasic(e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	switch id.Name {
+	case "string", "bool", "int", "int32", "int64", "uint", "uint32", "uint64", "byte", "float64":
+		return true
 	}
 	return false
 }
