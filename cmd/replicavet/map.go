@@ -44,4 +44,3 @@ func overProgram(ctx context.Context, name string, args []string, out, errs io.W
 	}
 	return review.Clean
 }
-

@@ -19,10 +19,20 @@ const depsBudget = 400
 // parts of objects, variables, parameters and calls that take part. Results of own functions depend on what the
 // function's results depend on.
 func (e *Effects) DepsOf(fn *ssa.Function, v ssa.Value) Deps {
+	key := depKey{fn, v}
+	if known, ok := e.deps[key]; ok {
+		return known
+	}
 	w := &depWalk{e: e, fn: fn, seen: make(map[ssa.Value]bool)}
 	w.out.Constant = true
 	w.value(v)
-	return w.out
+	e.deps[key] = w.out.clipped()
+	return e.deps[key]
+}
+
+type depKey struct {
+	fn *ssa.Function
+	v  ssa.Value
 }
 
 type depWalk struct {
@@ -137,7 +147,7 @@ func (w *depWalk) load(x *ssa.UnOp) {
 	for _, p := range places {
 		w.out.Constant = false
 		w.out.addPlace(p)
-		if alloc, ok := p.Root.(*ssa.Alloc); ok && !isObject(alloc.Type()) {
+		if alloc, ok := p.Root.(*ssa.Alloc); ok && !w.e.isObject(alloc.Type()) {
 			w.variable(alloc)
 		}
 	}
@@ -145,7 +155,7 @@ func (w *depWalk) load(x *ssa.UnOp) {
 
 // variable depends on everything stored into a local variable, its fields and elements.
 func (w *depWalk) variable(a *ssa.Alloc) {
-	if isObject(a.Type()) {
+	if w.e.isObject(a.Type()) {
 		w.out.Constant = false
 		w.out.addPlace(Place{Object: Object{Root: a}})
 	}
@@ -270,7 +280,7 @@ func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
 		arg := program.ArgumentFor(edge, paramIndex(callee, param))
 		for _, at := range w.e.Places(w.fn, arg) {
 			w.out.Constant = false
-			w.out.addPlace(moved(p, at, isObject(param.Type())))
+			w.out.addPlace(moved(p, at, w.e.isObject(param.Type())))
 		}
 	}
 }

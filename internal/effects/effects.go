@@ -6,6 +6,8 @@
 package effects
 
 import (
+	"go/types"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -18,8 +20,10 @@ type Effects struct {
 	// Ledger has a row for every write to the API.
 	Ledger []*Entry
 
-	events map[*ssa.Function][]*Event
-	guards map[*ssa.BasicBlock]Deps
+	events  map[*ssa.Function][]*Event
+	guards  map[*ssa.BasicBlock]Deps
+	deps    map[depKey]Deps
+	objects map[types.Type]bool
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
@@ -34,6 +38,8 @@ func Build(p *program.Program) *Effects {
 		Program: p,
 		events:  make(map[*ssa.Function][]*Event),
 		guards:  make(map[*ssa.BasicBlock]Deps),
+		deps:    make(map[depKey]Deps),
+		objects: make(map[types.Type]bool),
 		lifted:  make(map[*Event]bool),
 	}
 	for _, fn := range p.Funcs {

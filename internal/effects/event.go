@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"golang.org/x/tools/go/ssa"
@@ -165,7 +166,19 @@ func (d *Deps) merge(other Deps) {
 	d.Constant = d.Constant && other.Constant
 }
 
+// maxDeps bounds the places and calls that are told of one value: more say nothing.
+const maxDeps = 40
+
+// clipped makes d safe to share: whoever adds to it gets a copy.
+func (d Deps) clipped() Deps {
+	d.Places, d.Calls, d.Strings = slices.Clip(d.Places), slices.Clip(d.Calls), slices.Clip(d.Strings)
+	return d
+}
+
 func (d *Deps) addPlace(p Place) {
+	if len(d.Places) >= maxDeps {
+		return
+	}
 	for _, have := range d.Places {
 		if have == p {
 			return
@@ -175,6 +188,9 @@ func (d *Deps) addPlace(p Place) {
 }
 
 func (d *Deps) addCall(c *ssa.Call) {
+	if len(d.Calls) >= maxDeps {
+		return
+	}
 	for _, have := range d.Calls {
 		if have == c {
 			return
@@ -184,6 +200,9 @@ func (d *Deps) addCall(c *ssa.Call) {
 }
 
 func (d *Deps) addString(s string) {
+	if len(d.Strings) >= maxDeps {
+		return
+	}
 	for _, have := range d.Strings {
 		if have == s {
 			return

@@ -20,8 +20,8 @@ func (e *Effects) GuardsOf(instr ssa.Instruction) Deps {
 			out.merge(e.DepsOf(b.Parent(), branch.Cond))
 		}
 	}
-	e.guards[b] = out
-	return out
+	e.guards[b] = out.clipped()
+	return e.guards[b]
 }
 
 // Conditions returns the branches that decide whether block b runs, the outermost first: those above it of which one

@@ -151,7 +151,7 @@ func join(path, step string) string {
 // field steps into a field. At an API object the way so far becomes the base: what follows is a path in the object.
 func (pl *placer) field(x ssa.Value, index int) []Place {
 	places := pl.of(x)
-	if isObject(x.Type()) {
+	if pl.e.isObject(x.Type()) {
 		for i := range places {
 			places[i].Base, places[i].Path = concat(places[i].Base, places[i].Path), ""
 		}
@@ -175,8 +175,12 @@ func fieldOf(t types.Type, index int) (name string, embedded bool) {
 }
 
 // isObject tells whether t is an API object, or a pointer to one.
-func isObject(t types.Type) bool {
+func (e *Effects) isObject(t types.Type) bool {
+	if known, ok := e.objects[t]; ok {
+		return known
+	}
 	k, ok := kube.KindOf(t)
+	e.objects[t] = ok && !k.List
 	return ok && !k.List
 }
 

@@ -66,7 +66,7 @@ func (g *gatherer) instruction(instr ssa.Instruction) {
 // store is a change when it goes to a field of an object, and a copy when a whole object is assigned.
 func (g *gatherer) store(x *ssa.Store) {
 	addr := x.Addr
-	if isObject(addr.Type()) && !isPointerToPointer(addr.Type()) {
+	if g.e.isObject(addr.Type()) && !isPointerToPointer(addr.Type()) {
 		if load, ok := x.Val.(*ssa.UnOp); ok {
 			for _, from := range g.e.Places(g.fn, load.X) {
 				for _, to := range g.e.Objects(g.fn, addr) {
@@ -111,17 +111,17 @@ func (g *gatherer) change(instr ssa.Instruction, addr ssa.Value, t types.Type, s
 func (g *gatherer) relevant(p Place) bool {
 	switch root := p.Root.(type) {
 	case *ssa.Alloc:
-		return p.Base != "" || isObject(root.Type()) || isObjectCell(root.Type())
+		return p.Base != "" || g.e.isObject(root.Type()) || g.e.isObjectCell(root.Type())
 	case *ssa.Global:
-		return isObjectCell(root.Type()) || p.Base != ""
+		return g.e.isObjectCell(root.Type()) || p.Base != ""
 	}
 	return true
 }
 
 // isObjectCell tells whether t is the address of a variable that holds a pointer to an API object.
-func isObjectCell(t types.Type) bool {
+func (e *Effects) isObjectCell(t types.Type) bool {
 	ptr, ok := t.Underlying().(*types.Pointer)
-	return ok && isObject(ptr.Elem())
+	return ok && e.isObject(ptr.Elem())
 }
 
 func elem(t types.Type) types.Type {
@@ -252,7 +252,7 @@ func (g *gatherer) mutate(site ssa.CallInstruction, row *kube.Call) {
 	incremental := g.e.increments(row)
 	for _, p := range g.e.Places(g.fn, target) {
 		switch {
-		case isObject(target.Type()) || types.IsInterface(target.Type()):
+		case g.e.isObject(target.Type()) || types.IsInterface(target.Type()):
 			p.Base, p.Path = concat(p.Base, p.Path), path
 		case p.Path == "":
 			p.Path = path // a helper for ObjectMeta, embedded in the object
@@ -436,7 +436,7 @@ func (t *translation) place(p Place) []Place {
 		arg := program.ArgumentFor(t.edge, paramIndex(t.edge.Callee, root))
 		var out []Place
 		for _, at := range t.g.e.Places(t.g.fn, arg) {
-			out = append(out, moved(p, at, isObject(root.Type()) || types.IsInterface(root.Type())))
+			out = append(out, moved(p, at, t.g.e.isObject(root.Type()) || types.IsInterface(root.Type())))
 		}
 		return out
 	case *ssa.FreeVar:
@@ -462,7 +462,7 @@ func (t *translation) captured(p Place, free *ssa.FreeVar) []Place {
 	pl := placer{e: t.g.e, fn: t.g.fn, seen: make(map[ssa.Value]bool)}
 	var out []Place
 	for _, at := range pl.load(binding) {
-		out = append(out, moved(p, at, isObject(free.Type()) || isObjectCell(free.Type())))
+		out = append(out, moved(p, at, t.g.e.isObject(free.Type()) || t.g.e.isObjectCell(free.Type())))
 	}
 	return out
 }
@@ -500,7 +500,7 @@ func (t *translation) deps(d Deps) Deps {
 	// A parameter that is not an object stands for what its argument was computed from.
 	for _, p := range d.Places {
 		param, ok := p.Root.(*ssa.Parameter)
-		if !ok || param.Parent() != t.edge.Callee || isObject(param.Type()) {
+		if !ok || param.Parent() != t.edge.Callee || t.g.e.isObject(param.Type()) {
 			continue
 		}
 		if arg := program.ArgumentFor(t.edge, paramIndex(t.edge.Callee, param)); arg != nil {

@@ -37,8 +37,15 @@ func (p *Program) buildSSA() {
 	}
 	p.build(built)
 
-	for fn := range ssautil.AllFunctions(p.SSA) {
-		if p.Own(fn) && !isWrapper(fn) && !isGenericBody(fn) {
+	all := ssautil.AllFunctions(p.SSA)
+	instantiated := make(map[*ssa.Function]bool)
+	for fn := range all {
+		if o := outermost(fn).Origin(); o != nil {
+			instantiated[o] = true
+		}
+	}
+	for fn := range all {
+		if p.Own(fn) && !isWrapper(fn) && !(isGenericBody(fn) && instantiated[outermost(fn)]) {
 			p.Funcs = append(p.Funcs, fn)
 		}
 	}
@@ -50,12 +57,19 @@ func isWrapper(fn *ssa.Function) bool {
 	return fn.Synthetic != "" && fn.Origin() == nil && fn.Parent() == nil
 }
 
-// isGenericBody tells whether fn is the uninstantiated body of a generic function: its instances are reviewed.
+// isGenericBody tells whether fn is the uninstantiated body of a generic function: where it has instances, these are
+// reviewed instead.
 func isGenericBody(fn *ssa.Function) bool {
+	fn = outermost(fn)
+	return fn.TypeParams().Len() > 0 && len(fn.TypeArgs()) == 0
+}
+
+// outermost returns the declared function that a closure stands in, or fn itself.
+func outermost(fn *ssa.Function) *ssa.Function {
 	for fn.Parent() != nil {
 		fn = fn.Parent()
 	}
-	return fn.TypeParams().Len() > 0 && len(fn.TypeArgs()) == 0
+	return fn
 }
 
 func create(prog *ssa.Program, pkg *load.Package) (made *ssa.Package, failed *load.Error) {
