@@ -29,6 +29,12 @@ func inputs(cfg Config) ([]string, error) {
 		files = append(files, work, work+".sum", filepath.Join(filepath.Dir(work), "vendor", "modules.txt"))
 		trees = append(trees, localDirs(work)...)
 	}
+	if alternative := goFlag(cfg.Env, "modfile"); alternative != "" {
+		if !filepath.IsAbs(alternative) {
+			alternative = filepath.Join(cfg.Dir, alternative)
+		}
+		files = append(files, alternative, strings.TrimSuffix(alternative, ".mod")+".sum")
+	}
 	seen := make(map[string]bool)
 	for len(trees) > 0 {
 		tree := trees[0]

@@ -111,12 +111,16 @@ func (p *listed) missing() bool { return p.Error != nil && p.Dir == "" }
 // row describes the error of a package, at the import that asks for it where that is known.
 func (p *listed) row() Error {
 	row := Error{Kind: "load", Package: p.ImportPath, Msg: oneLine(p.Error.Err)}
-	if stack := p.Error.ImportStack; len(stack) > 0 {
+	stack := p.Error.ImportStack
+	if len(stack) > 0 {
 		row.Package = stack[len(stack)-1]
 	}
-	if p.missing() {
+	switch {
+	case p.missing() && len(stack) == 0: // a pattern asked for it
+		row.Msg += ": name packages of the modules under review"
+	case p.missing():
 		row.Msg += ": run `go mod download` or `go mod tidy` where the modules can be had"
-	} else if stack := p.Error.ImportStack; len(stack) > 1 {
+	case len(stack) > 1: // a cycle
 		row.Msg += ": " + strings.Join(stack, " imports ")
 	}
 	if file, rest, ok := strings.Cut(p.Error.Pos, ":"); ok {

@@ -26,7 +26,9 @@ type Config struct {
 	Patterns []string
 	// Tags is the comma-separated list of build tags.
 	Tags string
-	// Tests includes the _test.go files of own packages.
+	// Tests includes the _test.go files of own packages: they join their package, and external test packages stand for
+	// themselves. Where test files import one another's packages in a circle, the package with its test files is a
+	// variant that is reviewed, and importers have the plain package, which is among Deps then.
 	Tests bool
 	// Jobs bounds the work done at once; 0 means GOMAXPROCS.
 	Jobs int
@@ -121,8 +123,12 @@ func Load(ctx context.Context, cfg Config) (*Code, error) {
 	units := newUnits(listing, cfg.Tests)
 	cfg.Progress("parse")
 	place(units)
+	slots := newSlots(cfg.Jobs)
+	if err := parseOwn(ctx, units, slots); err != nil {
+		return nil, err
+	}
 	cfg.Progress("types")
-	if err := run(ctx, units, cfg.Jobs, sizes(cfg.Env)); err != nil {
+	if err := checkAll(ctx, units, slots, sizes(cfg.Env)); err != nil {
 		return nil, err
 	}
 	return assemble(cfg.Dir, listing, units), nil

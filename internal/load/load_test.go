@@ -81,7 +81,10 @@ func TestLoadUnreadableFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	place(units)
-	if err := run(context.Background(), units, 1, sizes(nil)); err != nil {
+	if err := parseOwn(context.Background(), units, newSlots(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkAll(context.Background(), units, newSlots(1), sizes(nil)); err != nil {
 		t.Fatal(err)
 	}
 	code := assemble(root, &listing{root: root, modules: []Module{{Dir: root}}}, units)

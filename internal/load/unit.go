@@ -90,13 +90,41 @@ func place(units []*unit) {
 	}
 }
 
-// run parses and checks all units with at most jobs at work at once, each unit after its imports.
-func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error {
-	// A slot is the right to work, and the buffer to read files into.
-	slots := make(chan *bytes.Buffer, jobs)
+// slots are the rights to work at the same time; each comes with a buffer to read files into.
+type slots chan *bytes.Buffer
+
+// newSlots returns as many slots as jobs may run at once.
+func newSlots(jobs int) slots {
+	s := make(slots, jobs)
 	for range jobs {
-		slots <- new(bytes.Buffer)
+		s <- new(bytes.Buffer)
 	}
+	return s
+}
+
+// do runs work with a slot, unless ctx is done.
+func (s slots) do(ctx context.Context, work func(buf *bytes.Buffer)) {
+	buf := <-s
+	defer func() { s <- buf }()
+	if ctx.Err() == nil {
+		work(buf)
+	}
+}
+
+// parseOwn parses the own units. Their syntax is kept anyway; that of dependencies lives only while they are checked.
+func parseOwn(ctx context.Context, units []*unit, s slots) error {
+	var all sync.WaitGroup
+	for _, u := range units {
+		if u.own {
+			all.Go(func() { s.do(ctx, u.parse) })
+		}
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+// checkAll checks all units, each after its imports.
+func checkAll(ctx context.Context, units []*unit, s slots, sizes types.Sizes) error {
 	var all sync.WaitGroup
 	for _, u := range units {
 		all.Go(func() {
@@ -104,12 +132,12 @@ func run(ctx context.Context, units []*unit, jobs int, sizes types.Sizes) error 
 			for _, dep := range u.imports {
 				<-dep.done
 			}
-			buf := <-slots
-			defer func() { slots <- buf }()
-			if ctx.Err() == nil {
-				u.parse(buf)
+			s.do(ctx, func(buf *bytes.Buffer) {
+				if !u.own {
+					u.parse(buf)
+				}
 				u.check(sizes)
-			}
+			})
 		})
 	}
 	all.Wait()

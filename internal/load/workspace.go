@@ -69,10 +69,13 @@ func userWorkspace(file string) (*workspace, error) {
 	}
 	base := filepath.Dir(file)
 	absolute := func(path string) string {
-		if filepath.IsAbs(path) {
-			return path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(base, path)
 		}
-		return filepath.Join(base, path)
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real // as the directory under review is
+		}
+		return path
 	}
 	var dirs []string
 	for _, use := range work.Use {
