@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sign writes what the sign at the entrance of a garage shows. The sign reads a ConfigMap, a key per line.
+package sign
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/parking/api/v1alpha1"
+)
+
+// The operator owns the sign, except for the attendants' message.
+const (
+	manager        = client.FieldOwner("parking-sign")
+	managerMessage = client.FieldOwner("parking-sign-message")
+)
+
+// welcome is what a sign says while the attendants say nothing.
+const welcome = "Welcome"
+
+// Applier writes signs.
+type Applier struct {
+	Client client.Client
+}
+
+// ShowFree shows the number of free spaces.
+func (a *Applier) ShowFree(ctx context.Context, garage *v1alpha1.Garage, free int32) error {
+	sign := signOf(garage).WithData(map[string]string{"free": strconv.Itoa(int(free))})
+	if err := a.Client.Apply(ctx, sign, manager, client.ForceOwnership); err != nil {
+		return fmt.Errorf("showing free spaces of garage %s: %w", garage.Name, err)
+	}
+	return nil
+}
+
+// ShowTariff shows the price of an hour, under a welcome.
+func (a *Applier) ShowTariff(ctx context.Context, garage *v1alpha1.Garage, cents int64) error {
+	sign := signOf(garage).WithData(map[string]string{
+		"message": welcome,
+		"tariff":  fmt.Sprintf("%d.%02d / h", cents/100, cents%100),
+	})
+	if err := a.Client.Apply(ctx, sign, manager, client.ForceOwnership); err != nil {
+		return fmt.Errorf("showing the tariff of garage %s: %w", garage.Name, err)
+	}
+	return nil
+}
+
+// ShowMessage shows an attendant's message.
+func (a *Applier) ShowMessage(ctx context.Context, garage *v1alpha1.Garage, text string) error {
+	sign := signOf(garage).WithData(map[string]string{"message": text})
+	if err := a.Client.Apply(ctx, sign, managerMessage, client.ForceOwnership); err != nil {
+		return fmt.Errorf("showing a message at garage %s: %w", garage.Name, err)
+	}
+	return nil
+}
+
+// signOf is the sign of a garage, which goes with it.
+func signOf(garage *v1alpha1.Garage) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap("sign-"+garage.Name, garage.Namespace).
+		WithOwnerReferences(metav1ac.OwnerReference().
+			WithAPIVersion(v1alpha1.GroupVersion.String()).
+			WithKind("Garage").
+			WithName(garage.Name).
+			WithUID(garage.UID))
+}
