@@ -3,6 +3,7 @@
 package report
 
 import (
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,31 +14,37 @@ type sources struct {
 	files map[string]sourceFile
 }
 
-// sourceFile is a file as bytes and as lines without their ends. Ok is unset when it could not be read.
+// sourceFile is a file as bytes and as lines without their ends, or why there is none.
 type sourceFile struct {
 	data  []byte
 	lines []string
-	ok    bool
+	err   error
 }
+
+// errNoSource is why there are no files when Options has no Source.
+var errNoSource = errors.New("the source is not at hand")
 
 func newSources(o Options) *sources { return &sources{o.Source, make(map[string]sourceFile)} }
 
 // of returns the lines of a file; none when it cannot be read.
 func (s *sources) of(file string) []string { return s.file(file).lines }
 
-// bytes returns a file, and whether it could be read.
-func (s *sources) bytes(file string) ([]byte, bool) { f := s.file(file); return f.data, f.ok }
+// content returns a file.
+func (s *sources) content(file string) ([]byte, error) { f := s.file(file); return f.data, f.err }
 
 func (s *sources) file(name string) sourceFile {
-	if f, known := s.files[name]; known || s.read == nil {
+	if s.read == nil {
+		return sourceFile{err: errNoSource}
+	}
+	if f, known := s.files[name]; known {
 		return f
 	}
 	var f sourceFile
-	if data, err := s.read(name); err == nil {
-		f = sourceFile{data: data, ok: true}
-	}
-	for line := range strings.Lines(string(f.data)) {
-		f.lines = append(f.lines, strings.TrimRight(line, "\r\n"))
+	f.data, f.err = s.read(name)
+	if f.err == nil {
+		for line := range strings.Lines(string(f.data)) {
+			f.lines = append(f.lines, strings.TrimRight(line, "\r\n"))
+		}
 	}
 	s.files[name] = f
 	return f
@@ -82,16 +89,16 @@ func (s *sources) excerpt(file string, first, last, marked, column, endColumn in
 func markOf(line string, cut, column, endColumn int) (from, to int) {
 	end := len(strings.TrimRight(line, " \t"))
 	cut = min(cut, end)
-	start := runeStart(line, min(max(column-1, cut), end))
+	start := runeStart(line, cut, min(max(column-1, cut), end))
 	if stop := endColumn - 1; start < stop && stop < end {
-		end = runeStart(line, stop)
+		end = runeStart(line, start, stop)
 	}
 	return len(shown(line[cut:start])), len(shown(line[cut:end]))
 }
 
-// runeStart moves the byte offset i of s back to where its rune begins.
-func runeStart(s string, i int) int {
-	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
+// runeStart moves the byte offset i of s back to where its rune begins, but not below low.
+func runeStart(s string, low, i int) int {
+	for i > low && i < len(s) && !utf8.RuneStart(s[i]) {
 		i--
 	}
 	return i

@@ -28,11 +28,7 @@ func github(w io.Writer, r *finding.Review, _ []Rule, _ Options) error {
 	for _, e := range r.Errors {
 		command(&b, "error", []property{{"file", e.File}, number("line", e.Line), {"title", "not reviewed"}}, errorLine(e))
 	}
-	line := tally(r)
-	if n := r.Stats.Suppressed; n > 0 {
-		line += "; " + thousands(n) + " suppressed"
-	}
-	fmt.Fprintf(&b, "%s; reviewed %s\n", line, denominator(r))
+	fmt.Fprintf(&b, "%s%s; reviewed %s\n", tally(r), silenced(r), denominator(r))
 	_, err := b.WriteTo(w)
 	return err
 }

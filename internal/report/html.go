@@ -42,6 +42,7 @@ type htmlPage struct {
 	Tool        string
 	Tally       string
 	Denominator string
+	Silenced    string
 	Modules     []string
 	Complete    bool
 	Errors      []htmlError
@@ -74,6 +75,7 @@ func newHTMLPage(r *finding.Review, rules []Rule, o Options) *htmlPage {
 		Tool:        plain(strings.TrimSpace(cmp.Or(r.Tool.Name, "replicavet") + " " + r.Tool.Version)),
 		Tally:       tally(r),
 		Denominator: denominator(r),
+		Silenced:    silenced(r),
 		Complete:    len(r.Errors) == 0,
 		Map:         htmlMap(r.Map),
 		Ledger:      htmlLedger(r.Ledger),
@@ -88,7 +90,7 @@ func newHTMLPage(r *finding.Review, rules []Rule, o Options) *htmlPage {
 	p.rules(r, rules)
 	src := newSources(o)
 	for i := range r.Findings {
-		p.Findings = append(p.Findings, p.finding(i, &r.Findings[i], src, o))
+		p.Findings = append(p.Findings, p.finding(&r.Findings[i], src))
 	}
 	return p
 }

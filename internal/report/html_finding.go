@@ -36,7 +36,7 @@ type htmlFixLine struct{ Class, Sign, Text string }
 // openFindings is how many findings a page shows unfolded: more would bury the list.
 const openFindings = 5
 
-func (p *htmlPage) finding(i int, f *finding.Finding, src *sources, o Options) htmlFinding {
+func (p *htmlPage) finding(f *finding.Finding, src *sources) htmlFinding {
 	out := htmlFinding{
 		ID: plain(f.ID), Severity: strings.ToLower(f.Severity.String()), SeverityClass: severityClass(f.Severity),
 		Rule: plain(f.Rule), Place: position(f.File, f.Line, f.Column), Function: plain(f.Function),
@@ -63,7 +63,7 @@ func (p *htmlPage) finding(i int, f *finding.Finding, src *sources, o Options) h
 	for _, rel := range f.Related {
 		out.Related = append(out.Related, htmlRelated{position(rel.File, rel.Line, rel.Column), plain(rel.Function), plain(rel.Message)})
 	}
-	for _, l := range fixLines(f.Fix, o.Source) {
+	for _, l := range fixLines(f.Fix, src) {
 		out.FixLines = append(out.FixLines, htmlFixLine{fixClass(l.Kind), fixSign(l.Kind), l.Text})
 	}
 	return out

@@ -15,7 +15,7 @@ import (
 // finding the place with the pattern, the severity, the scenario and the fix. The scenario is also a Mermaid diagram,
 // which GitHub and GitLab draw.
 func markdown(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
-	m := &markdownPage{o: o, src: newSources(o)}
+	m := &markdownPage{src: newSources(o)}
 	m.summary(r)
 	m.errors(r)
 	n := 0
@@ -33,7 +33,6 @@ func markdown(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
 // markdownPage is the text written so far, with what its parts need.
 type markdownPage struct {
 	bytes.Buffer
-	o   Options
 	src *sources
 }
 
@@ -41,11 +40,7 @@ type markdownPage struct {
 func (m *markdownPage) summary(r *finding.Review) {
 	title := tally(r)
 	fmt.Fprintf(m, "## Concurrency and replicas: %s\n\n", title)
-	fmt.Fprintf(m, "Reviewed %s.", denominator(r))
-	if n := r.Stats.Suppressed; n > 0 {
-		fmt.Fprintf(m, " %s suppressed.", count(n, "finding"))
-	}
-	m.WriteString("\n\n")
+	fmt.Fprintf(m, "Reviewed %s%s.\n\n", denominator(r), prose(silenced(r)))
 	if title == "no findings" {
 		return
 	}
@@ -134,7 +129,7 @@ func (m *markdownPage) scenario(f *finding.Finding) {
 
 // fix tells what ends the finding, with the change or the sketch.
 func (m *markdownPage) fix(f *finding.Finding) {
-	lines := fixLines(f.Fix, m.o.Source)
+	lines := fixLines(f.Fix, m.src)
 	if f.Fix.Description == "" && len(lines) == 0 {
 		return
 	}

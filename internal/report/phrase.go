@@ -4,7 +4,9 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -94,6 +96,27 @@ func tally(r *finding.Review) string {
 		return "no findings"
 	}
 	return fmt.Sprintf("%s (%s)", count(total, "finding"), strings.Join(parts, ", "))
+}
+
+// silenced returns "; 42 suppressed (40 by baseline, 2 by directive)", or "" when nothing is. The kinds are told in
+// order of their names.
+func silenced(r *finding.Review) string {
+	by := make(map[string]int)
+	total := 0
+	for _, f := range r.Findings {
+		if f.Suppressed != nil {
+			by[plain(f.Suppressed.Kind)]++
+			total++
+		}
+	}
+	if total == 0 {
+		return ""
+	}
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, thousands(by[kind])+" by "+kind)
+	}
+	return fmt.Sprintf("; %s suppressed (%s)", thousands(total), strings.Join(parts, ", "))
 }
 
 // denominator says how much was reviewed: findings mean nothing without it.

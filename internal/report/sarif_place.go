@@ -121,8 +121,8 @@ func (s *sarifWriter) fixes(f *finding.Finding) []sarifFix {
 
 // editRegion is the place of the bytes that an edit replaces.
 func (s *sarifWriter) editRegion(e finding.Edit) sarifRegion {
-	src, ok := s.src.bytes(e.File)
-	if !ok || e.Start < 0 || e.End < e.Start || e.End > len(src) {
+	src, err := s.src.content(e.File)
+	if err != nil || e.Start < 0 || e.End < e.Start || e.End > len(src) {
 		start, length := e.Start, e.End-e.Start
 		return sarifRegion{ByteOffset: &start, ByteLength: &length}
 	}

@@ -157,13 +157,15 @@ func (t *textPage) related(f *finding.Finding) {
 
 // suppressed lists what somebody decided to live with, one line each.
 func (t *textPage) suppressed(r *finding.Review) {
+	n := 0
 	for _, f := range r.Findings {
 		if f.Suppressed != nil {
+			n++
 			line := position(f.File, f.Line, f.Column) + ": " + plain(f.Rule) + ": " + suppressedBy(f.Suppressed)
 			fmt.Fprintln(t, t.in(dim, line))
 		}
 	}
-	if r.Stats.Suppressed > 0 {
+	if n > 0 {
 		t.WriteByte('\n')
 	}
 }
@@ -189,10 +191,7 @@ func (t *textPage) errors(r *finding.Review) {
 
 // summary counts what was found, what was silenced and what was not read, and says in how much code.
 func (t *textPage) summary(r *finding.Review) {
-	line := tally(r)
-	if n := r.Stats.Suppressed; n > 0 {
-		line += "; " + thousands(n) + " suppressed"
-	}
+	line := tally(r) + silenced(r)
 	if n := len(r.Errors); n > 0 {
 		line += "; not complete: " + count(n, "error")
 	}

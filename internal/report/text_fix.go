@@ -13,7 +13,7 @@ import (
 // fix tells what ends the finding. A change of more than a few lines is left to explain, unless the reader is verbose.
 func (t *textPage) fix(f *finding.Finding) {
 	const few = 8
-	lines := fixLines(f.Fix, t.o.Source)
+	lines := fixLines(f.Fix, t.src)
 	if f.Fix.Description == "" && len(lines) == 0 {
 		return
 	}
@@ -44,14 +44,12 @@ type fixLine struct {
 
 // fixLines returns the change that a fix makes as lines without context; where the source is not at hand, the new text
 // of each edit and its place; and for a fix without edits its sketch.
-func fixLines(f finding.Fix, source func(string) ([]byte, error)) []fixLine {
+func fixLines(f finding.Fix, src *sources) []fixLine {
 	if len(f.Edits) == 0 {
 		return textLines('|', f.Sketch)
 	}
-	if source != nil {
-		if diff, err := fix.Diff(f.Edits, source); err == nil {
-			return dedent(changedLines(diff))
-		}
+	if diff, err := fix.Diff(f.Edits, src.content); err == nil {
+		return dedent(changedLines(diff))
 	}
 	var out []fixLine
 	for _, e := range f.Edits {
@@ -82,7 +80,7 @@ func changedLines(diff string) []fixLine {
 		case left == 0 && n == 4:
 			left = gone + come
 			if hunks > 1 {
-				out = append(out, fixLine{'@', fmt.Sprintf("%s:%d", file, to)})
+				out = append(out, fixLine{'@', fmt.Sprintf("%s:%d", plain(file), to)})
 			}
 		case left == 0:
 			if name, ok := strings.CutPrefix(line, "+++ b/"); ok {
