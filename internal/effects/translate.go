@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// through adds the events of a callee that the caller can see: those on its arguments, captured variables and results.
+func (g *gatherer) through(edge program.Edge, row *kube.Call) {
+	inner := g.e.Events(edge.Callee)
+	if len(inner) == 0 {
+		return
+	}
+	results := g.results(edge)
+	t := &translation{g: g, edge: edge, results: results}
+	for _, ev := range inner {
+		if len(ev.Chain) >= maxChain {
+			continue
+		}
+		for _, moved := range t.event(ev) {
+			if g.imported++; g.imported > maxEvents {
+				return
+			}
+			if row != nil && row.Effect == kube.RetryOnConflict && moved.Retry == nil {
+				moved.Retry = edge.Site
+			}
+			moved.Spawned = moved.Spawned || edge.How == program.Starts
+			g.add(moved)
+		}
+	}
+}
+
+// results maps objects that the callee returns to the caller's values for them.
+func (g *gatherer) results(edge program.Edge) map[Object]ssa.Value {
+	call, ok := edge.Site.(*ssa.Call)
+	if !ok || edge.Arg >= 0 {
+		return nil
+	}
+	out := make(map[Object]ssa.Value)
+	for _, b := range edge.Callee.Blocks {
+		ret, isRet := b.Instrs[len(b.Instrs)-1].(*ssa.Return)
+		if !isRet {
+			continue
+		}
+		for i, res := range ret.Results {
+			value := resultValue(call, i, len(ret.Results))
+			if value == nil {
+				continue
+			}
+			for _, o := range g.e.Objects(edge.Callee, res) {
+				if _, isParam := o.Root.(*ssa.Parameter); !isParam {
+					if _, have := out[o]; !have {
+						out[o] = value
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func resultValue(call *ssa.Call, i, n int) ssa.Value {
+	if n == 1 {
+		return call
+	}
+	for _, ref := range *call.Referrers() {
+		if ex, ok := ref.(*ssa.Extract); ok && ex.Index == i {
+			return ex
+		}
+	}
+	return nil
+}
+
+// translation restates a callee's events in the caller's terms.
+type translation struct {
+	g       *gatherer
+	edge    program.Edge
+	results map[Object]ssa.Value
+}
+
+// event returns the event once for each object that the caller can mean; none if the caller cannot see it.
+func (t *translation) event(ev *Event) []*Event {
+	var objects []Place
+	if ev.Root != nil {
+		objects = t.place(Place{Object: ev.Object, Path: ev.Path})
+		if len(objects) == 0 {
+			return nil
+		}
+	} else {
+		return nil // a write without an object stays with the function that makes it
+	}
+	var out []*Event
+	for _, at := range objects {
+		moved := *ev
+		moved.At = t.edge.Site
+		moved.Chain = slices.Concat([]ssa.CallInstruction{t.edge.Site}, ev.Chain)
+		moved.Object, moved.Path = at.Object, at.Path
+		if ev.Kind != Change {
+			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
+		} else if !t.g.relevant(at) {
+			continue
+		}
+		moved.Deps = t.deps(ev.Deps)
+		moved.Guards = t.deps(ev.Guards)
+		moved.Guards.merge(t.g.e.GuardsOf(t.edge.Site))
+		moved.Base = nil
+		for _, b := range ev.Base {
+			moved.Base = append(moved.Base, t.place(b)...)
+		}
+		if ev.Kind == Copy {
+			from := t.place(ev.From)
+			if len(from) > 0 {
+				moved.From = from[0]
+			}
+		}
+		t.g.e.lifted[ev] = true
+		out = append(out, &moved)
+	}
+	return out
+}
+
+// place translates a place of the callee; empty when the caller cannot see it.
+func (t *translation) place(p Place) []Place {
+	switch root := p.Root.(type) {
+	case *ssa.Parameter:
+		if root.Parent() != t.edge.Callee {
+			return nil
+		}
+		arg := program.ArgumentFor(t.edge, paramIndex(t.edge.Callee, root))
+		var out []Place
+		for _, at := range t.g.e.Places(t.g.fn, arg) {
+			out = append(out, moved(p, at, t.g.e.isObject(root.Type()) || types.IsInterface(root.Type())))
+		}
+		return out
+	case *ssa.FreeVar:
+		if root.Parent() != t.edge.Callee {
+			return nil
+		}
+		return t.captured(p, root)
+	case *ssa.Global:
+		return []Place{p}
+	}
+	if value := t.results[p.Object]; value != nil {
+		return []Place{{Object: Object{Root: value}, Path: p.Path}}
+	}
+	return nil
+}
+
+// captured translates a place rooted at a captured variable: the caller knows the variable.
+func (t *translation) captured(p Place, free *ssa.FreeVar) []Place {
+	binding := t.binding(free)
+	if binding == nil {
+		return nil
+	}
+	pl := placer{e: t.g.e, fn: t.g.fn, seen: make(map[ssa.Value]bool)}
+	var out []Place
+	for _, at := range pl.load(binding) {
+		out = append(out, moved(p, at, t.g.e.isObject(free.Type()) || t.g.e.isObjectCell(free.Type())))
+	}
+	return out
+}
+
+// binding finds the variable that a closure captured, when the caller is the function that made the closure.
+func (t *translation) binding(free *ssa.FreeVar) ssa.Value {
+	if t.edge.Callee.Parent() != t.g.fn {
+		return nil
+	}
+	index := slices.Index(t.edge.Callee.FreeVars, free)
+	for _, b := range t.g.fn.Blocks {
+		for _, instr := range b.Instrs {
+			if mc, ok := instr.(*ssa.MakeClosure); ok && mc.Fn == t.edge.Callee && index >= 0 && index < len(mc.Bindings) {
+				return mc.Bindings[index]
+			}
+		}
+	}
+	return nil
+}
+
+// deps translates what a value is computed from; parts that the caller cannot see are kept as they are, since their
+// roots name them all the same.
+func (t *translation) deps(d Deps) Deps {
+	out := d
+	out.Places = nil
+	for _, p := range d.Places {
+		moved := t.place(p)
+		if len(moved) == 0 {
+			moved = []Place{p}
+		}
+		for _, m := range moved {
+			out.addPlace(m)
+		}
+	}
+	// A parameter that is not an object stands for what its argument was computed from.
+	for _, p := range d.Places {
+		param, ok := p.Root.(*ssa.Parameter)
+		if !ok || param.Parent() != t.edge.Callee || t.g.e.isObject(param.Type()) {
+			continue
+		}
+		if arg := program.ArgumentFor(t.edge, paramIndex(t.edge.Callee, param)); arg != nil {
+			from := t.g.e.DepsOf(t.g.fn, arg)
+			constant := out.Constant
+			out.merge(from)
+			out.Constant = constant && from.Constant
+		}
+	}
+	return out
+}
