@@ -18,8 +18,9 @@ type Call struct {
 	Payload    int // the patch, or its bytes
 	Key        int // the name or key of the object
 	Context    int // the context
-	Options    int // the first variadic option
+	Options    int // the metav1 options; without such, the first variadic argument
 	WritesInto int // the object that the server's answer overwrites
+	SubNames   int // first of the variadic strings that name a subresource: Patch(…, opts, "status")
 
 	Protection  string // what guards the write: a key of protections
 	Provenance  string // where a read is served from, or what a constructor yields: a key of provenances
@@ -113,15 +114,13 @@ func find(pkg, recv, name string) *Call {
 // serves the versions before and after contexts were added.
 func (c *Call) fit(sig *types.Signature) *Call {
 	fitted := *c
-	fitted.Context, fitted.Options = -1, -1
+	fitted.Context, fitted.Options, fitted.SubNames = -1, -1, -1
 	if sig == nil {
 		return &fitted
 	}
 	params := sig.Params()
 	fitted.Context = contextParam(params)
-	if sig.Variadic() {
-		fitted.Options = params.Len() - 1
-	}
+	fitted.Options, fitted.SubNames = optionsParams(sig)
 	for _, arg := range fitted.arguments() {
 		if fitted.Context >= 0 && *arg >= fitted.Context {
 			*arg++
@@ -136,6 +135,20 @@ func (c *Call) fit(sig *types.Signature) *Call {
 // arguments returns the numbers that rows give.
 func (c *Call) arguments() []*int {
 	return []*int{&c.Object, &c.Closure, &c.Client, &c.Payload, &c.Key, &c.WritesInto}
+}
+
+// optionsParams returns the numbers of the options and of the subresources.
+func optionsParams(sig *types.Signature) (options, subNames int) {
+	variadic := -1
+	if sig.Variadic() {
+		variadic = sig.Params().Len() - 1
+	}
+	for i := range sig.Params().Len() {
+		if name := namedIn(sig.Params().At(i).Type(), metav1Path); strings.HasSuffix(name, "Options") {
+			return i, variadic
+		}
+	}
+	return variadic, -1
 }
 
 func contextParam(params *types.Tuple) int {

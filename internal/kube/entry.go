@@ -66,7 +66,8 @@ func isKnativeObserve(name string, sig *types.Signature) bool {
 // isKnative: (ctx, *T) reconciler.Event.
 func isKnative(sig *types.Signature) bool {
 	params, out := withoutContext(sig), results(sig)
-	return len(params) == 1 && isPointer(params[0]) && len(out) == 1 && namedIn(out[0], "knative.dev/pkg/reconciler") == "Event"
+	return len(params) == 1 && isPointer(params[0]) &&
+		len(out) == 1 && namedIn(out[0], "knative.dev/pkg/reconciler") == "Event"
 }
 
 // isAdmissionHandle: controller-runtime's Handle and knative's Admit.
@@ -123,7 +124,8 @@ func isValidate(name string, sig *types.Signature) bool {
 // isConvert: ConvertTo and ConvertFrom a conversion.Hub.
 func isConvert(name string, sig *types.Signature) bool {
 	params := withoutContext(sig)
-	return (name == "ConvertTo" || name == "ConvertFrom") && len(params) == 1 && namedIn(params[0], conversionPath) == "Hub"
+	return (name == "ConvertTo" || name == "ConvertFrom") &&
+		len(params) == 1 && namedIn(params[0], conversionPath) == "Hub"
 }
 
 // isHandler knows the handler types of the HTTP frameworks, whatever the function's name.

@@ -47,7 +47,8 @@ func KindOf(t types.Type) (Kind, bool) {
 		if !hasApplyMetadata(fields) {
 			return Kind{}, false
 		}
-		return Kind{Pkg: objectPackage(pkg), Name: strings.TrimSuffix(name, "ApplyConfiguration"), Form: ApplyConfiguration}, true
+		kind := strings.TrimSuffix(name, "ApplyConfiguration")
+		return Kind{Pkg: objectPackage(pkg), Name: kind, Form: ApplyConfiguration}, true
 	case !embeds(fields, "TypeMeta"):
 		return kindByMethods(named, pkg)
 	case embeds(fields, "ObjectMeta"):
@@ -146,6 +147,21 @@ func vendorless(path string) string {
 
 // BuiltIn reports whether the kind is served by the API server itself. Strategic merge works for these only.
 func (k Kind) BuiltIn() bool { return strings.HasPrefix(k.Pkg, "k8s.io/api/") }
+
+// Stored reports whether the API server keeps what is created of the kind. Reviews of tokens, access and admission are
+// questions in the shape of an object.
+func (k Kind) Stored() bool {
+	group, ok := strings.CutPrefix(k.Pkg, "k8s.io/api/")
+	if !ok {
+		return true
+	}
+	group, _, _ = strings.Cut(group, "/")
+	switch group {
+	case "admission", "authentication", "authorization", "imagepolicy":
+		return false
+	}
+	return true
+}
 
 // Same reports whether two kinds are one, whatever their form: equal names, from one package or, where the one is a
 // generated apply configuration, from packages of one group and version.

@@ -47,6 +47,21 @@ func TestUnconditionalUpdate(t *testing.T) {
 	}
 }
 
+func TestKindStored(t *testing.T) {
+	for _, tt := range []struct {
+		kind Kind
+		want bool
+	}{
+		{Kind{Pkg: "k8s.io/api/core/v1", Name: "Pod"}, true},
+		{Kind{Pkg: "k8s.io/api/authorization/v1", Name: "SubjectAccessReview"}, false},
+		{Kind{Pkg: "example.org/api/authorization/v1", Name: "Grant"}, true},
+	} {
+		if got := tt.kind.Stored(); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.kind, got, tt.want)
+		}
+	}
+}
+
 func TestKindSame(t *testing.T) {
 	order := Kind{Pkg: "example.org/api/shop/v1", Name: "Order", Form: Typed}
 	for _, tt := range []struct {

@@ -16,7 +16,7 @@ import (
 // The table's files: one for a family of modules. Their format is line by line:
 //
 //	# a comment, to the end of the line
-//	module PATH VERSION...        the module of what follows, without major version, and the versions it is checked against
+//	module PATH VERSION...        the module of what follows, without major version; the versions it is checked against
 //	package SUFFIX WORD...        the package of what follows, relative to the module; "." is its root
 //	RECV.NAME EFFECT WORD...      a row
 //	NAME EFFECT WORD...           a row of a function, variable or type of the package

@@ -75,7 +75,8 @@ func shaped(fn *types.Func, c *Call) *Call {
 func newCall(effect Effect) *Call {
 	return &Call{
 		Effect: effect,
-		Object: -1, Closure: -1, Client: -1, Payload: -1, Key: -1, Context: -1, Options: -1, WritesInto: -1,
+		Object: -1, Closure: -1, Client: -1, Payload: -1, Key: -1,
+		Context: -1, Options: -1, WritesInto: -1, SubNames: -1,
 	}
 }
 

@@ -11,7 +11,13 @@ import (
 //
 //	List(labels.Selector) ([]*T, error)
 //	Get(name string) (*T, error)
+//	GetPodJobs(*Pod) ([]T, error)     an expansion
 func listerShape(fn *types.Func, sig *types.Signature) *Call {
+	if strings.HasSuffix(receiverName(sig), "ListerExpansion") && strings.HasPrefix(fn.Name(), "Get") {
+		c := newCall(ReadCached)
+		c.Object, c.Shared = 0, true
+		return c
+	}
 	if !isLister(sig.Recv().Type()) {
 		return nil
 	}
@@ -32,22 +38,22 @@ func listerShape(fn *types.Func, sig *types.Signature) *Call {
 	return nil
 }
 
-// isLister reports whether t is an interface called …Lister with a lister's List.
+// isLister reports whether t is an interface called …Lister that has a lister's List, or leads to a namespace's.
 func isLister(t types.Type) bool {
 	named := namedOf(t)
 	if named == nil || !strings.HasSuffix(named.Obj().Name(), "Lister") {
 		return false
 	}
-	list := methodOf(t, "List")
-	if list == nil {
-		return false
+	if list := methodOf(t, "List"); list != nil {
+		params, out := list.Signature().Params(), results(list.Signature())
+		if params.Len() != 1 || namedIn(params.At(0).Type(), labelsPath) != "Selector" || len(out) != 2 {
+			return false
+		}
+		elem := elemOf(out[0])
+		return elem != nil && isPointer(elem)
 	}
-	params, out := list.Signature().Params(), results(list.Signature())
-	if params.Len() != 1 || namedIn(params.At(0).Type(), labelsPath) != "Selector" || len(out) != 2 {
-		return false
-	}
-	elem := elemOf(out[0])
-	return elem != nil && isPointer(elem)
+	iface, ok := t.Underlying().(*types.Interface)
+	return ok && iface.NumMethods() == 1 && navigationShape(iface.Method(0), iface.Method(0).Signature()) != nil
 }
 
 // informerShape knows generated informers and their factories.
@@ -58,7 +64,7 @@ func informerShape(fn *types.Func, sig *types.Signature) *Call {
 			return cached(Provenance)
 		}
 	case "Lister":
-		if informer := methodOf(sig.Recv().Type(), "Informer"); informer != nil && returnsInformer(informer) {
+		if out := results(sig); len(out) == 1 && (isLister(out[0]) || namedIn(out[0], cachePath) == "GenericLister") {
 			return cached(Provenance)
 		}
 	}

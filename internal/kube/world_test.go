@@ -155,7 +155,7 @@ func describe(c *Call) string {
 		n    int
 	}{
 		{"key", c.Key}, {"obj", c.Object}, {"closure", c.Closure}, {"client", c.Client}, {"payload", c.Payload},
-		{"into", c.WritesInto}, {"ctx", c.Context}, {"opts", c.Options},
+		{"into", c.WritesInto}, {"ctx", c.Context}, {"opts", c.Options}, {"subs", c.SubNames},
 	} {
 		if arg.n >= 0 {
 			words = append(words, fmt.Sprintf("%s=%d", arg.name, arg.n))
