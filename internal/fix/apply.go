@@ -100,7 +100,7 @@ func (s *selection) changes() ([]change, error) {
 	var out []change
 	for file, edits := range s.edits {
 		src := s.sources[file]
-		fixed, err := rewrite(file, src, edits)
+		fixed, err := Rewrite(file, src, edits)
 		if err != nil {
 			return nil, fmt.Errorf("making the edits: %w", err)
 		}

@@ -23,7 +23,7 @@ func Diff(edits []finding.Edit, read func(file string) ([]byte, error)) (string,
 		if err != nil {
 			return "", fmt.Errorf("reading %s to show its fix: %w", file, err)
 		}
-		fixed, err := rewrite(file, src, of[file])
+		fixed, err := Rewrite(file, src, of[file])
 		if err != nil {
 			return "", fmt.Errorf("showing the fix: %w", err)
 		}

@@ -42,9 +42,10 @@ func splice(src []byte, edits []finding.Edit) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// rewrite is splice followed by gofmt. A Go file that was not in gofmt's form before is left in its own form, so that
-// a fix never changes lines it is not about; what comes out must parse either way.
-func rewrite(file string, src []byte, edits []finding.Edit) ([]byte, error) {
+// Rewrite returns what the edits, all of one file, make of its content src. A Go file that was in gofmt's form stays
+// in it; one that was not keeps its own, so that a fix never changes lines it is not about. It is an error for an edit
+// to lie outside of src or to overlap another one, and for the result not to parse.
+func Rewrite(file string, src []byte, edits []finding.Edit) ([]byte, error) {
 	out, err := splice(src, edits)
 	if err != nil || path.Ext(file) != ".go" {
 		return out, err

@@ -70,7 +70,7 @@ func (s *selection) take(f finding.Finding, open func(file string) ([]byte, erro
 		if err != nil {
 			return err
 		}
-		if _, err := rewrite(file, s.sources[file], edits); err != nil {
+		if _, err := Rewrite(file, s.sources[file], edits); err != nil {
 			return err
 		}
 		merged[file] = edits

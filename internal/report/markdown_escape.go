@@ -71,13 +71,13 @@ func mermaid(s finding.Scenario) []string {
 		if len(all) > 1 {
 			across = fmt.Sprintf("A1,A%d", len(all))
 		}
-		lines = append(lines, fmt.Sprintf("  Note over %s: %s", across, mermaidLines("→ "+s.Outcome, laneWidth*len(all))))
+		lines = append(lines, fmt.Sprintf("  Note over %s: %s", across, mermaidLines("→ "+s.Outcome, laneWidth*max(1, len(all)-1))))
 	}
 	return lines
 }
 
 // laneWidth is how many columns of text fit between two lanes: Mermaid does not move lanes apart for their notes.
-const laneWidth = 24
+const laneWidth = 22
 
 // mermaidLines is text broken into lines of that many columns.
 func mermaidLines(s string, columns int) string {
