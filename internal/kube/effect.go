@@ -64,7 +64,7 @@ const (
 
 // Who runs what, on which replica.
 const (
-	RegisterLeaderRunnable Effect = "register-leader-runnable" // the leader only, when election is on
+	RegisterLeaderRunnable Effect = "register-leader-runnable" // the leader only; concluded from options, no row says it
 	RegisterEveryReplica   Effect = "register-every-replica"
 	RegisterByOption       Effect = "register-by-option" // the leader unless options or the runnable say otherwise
 	RegisterSource         Effect = "register-source"    // an event source of a controller

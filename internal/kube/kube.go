@@ -10,6 +10,8 @@
 // The package knows types (go/types), not code: no syntax, no SSA, no rules. It follows nothing. Where the answer
 // depends on a value (which client is this, which patch), the row says which argument to ask.
 //
+// A nil answer is "nothing is known", never "no effect": that is Pure.
+//
 // The table is parsed once, at the first lookup. A test checks each row against the sources of the module versions
 // that its file names.
 package kube
