@@ -146,3 +146,29 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// Positions are numbers that sort and hash the same in every run, however many workers there are.
+func TestLoadPositionsAreStable(t *testing.T) {
+	root := module(t, map[string]string{
+		"a/a.go": "package a\n\nimport \"strings\"\n\nvar X = strings.ToUpper(\"x\")\n",
+		"b/b.go": "package b\n\nvar X = 1\n",
+		"c/c.go": "package c\n\nvar X = 1\n",
+	})
+	positions := func(jobs int) map[string]int {
+		code, err := Load(context.Background(), Config{Dir: root, Env: offline(), Jobs: jobs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]int{"strings": int(code.Deps["strings"].Scope().Lookup("ToUpper").Pos())}
+		for _, p := range code.Packages {
+			found[p.Path] = int(p.Types.Scope().Lookup("X").Pos())
+		}
+		return found
+	}
+	want := positions(1)
+	for range 5 {
+		if diff := cmp.Diff(want, positions(8)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
