@@ -310,4 +310,3 @@ func (g *gatherer) deepCopy(site ssa.CallInstruction) {
 		}
 	}
 }
-

@@ -141,7 +141,7 @@ func (p *Program) throughWrappers(fns []*ssa.Function) []*ssa.Function {
 			return
 		}
 		seen[fn] = true
-		if p.Own(fn) && (fn.Synthetic == "" || fn.Origin() != nil) {
+		if p.Own(fn) && (fn.Synthetic == "" || origin(fn) != fn) {
 			out = append(out, fn)
 			return
 		}
@@ -223,9 +223,7 @@ func Model(site ssa.CallInstruction) *kube.Call {
 	if callee == nil {
 		return nil
 	}
-	if o := callee.Origin(); o != nil {
-		callee = o
-	}
+	callee = origin(callee)
 	if len(callee.Blocks) > 0 && callee.Synthetic == "" {
 		return nil
 	}
@@ -245,9 +243,7 @@ func Target(site ssa.CallInstruction) *types.Func {
 	if callee == nil {
 		return nil
 	}
-	if o := callee.Origin(); o != nil {
-		callee = o
-	}
+	callee = origin(callee)
 	fn, _ := callee.Object().(*types.Func)
 	return fn
 }

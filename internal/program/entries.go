@@ -102,7 +102,7 @@ func (f *finder) add(e *Entry) {
 	if e.Func == nil || !f.p.Own(e.Func) {
 		return
 	}
-	if old := f.found[e.Func]; old != nil {
+	if old := f.found[e.Func]; old != nil && (f.atHome(old) || !f.atHome(e)) {
 		if old.Manager == nil {
 			old.Manager = e.Manager
 		}
@@ -112,6 +112,16 @@ func (f *finder) add(e *Entry) {
 		e.Domain, e.Because = Test, "stands in a test file"
 	}
 	f.found[e.Func] = e
+}
+
+// atHome tells whether an entry was registered in the file that declares it. Where wiring code handles several types at
+// once, that registration says most.
+func (f *finder) atHome(e *Entry) bool {
+	recv := e.Func.Signature.Recv()
+	if recv == nil {
+		return true
+	}
+	return f.p.Fset.File(e.Pos) == f.p.Fset.File(e.Func.Pos())
 }
 
 // registration looks at one call that may hand code to a framework.
@@ -134,9 +144,14 @@ func (f *finder) registration(site ssa.CallInstruction) {
 func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 	mgr := f.p.managerOf(site)
 	for _, arg := range site.Common().Args {
-		for _, t := range f.p.concreteTypes(arg) {
+		registered := f.p.concreteTypes(arg)
+		decorator := f.leaderDecorator(registered)
+		for _, t := range registered {
 			if m := f.method(t, "Reconcile"); m != nil && isReconcile(m.Signature) {
 				domain, because := f.controllerDomain(site, mgr)
+				if decorator != nil && m != decorator {
+					domain, because = LeaderOnly, fmt.Sprintf("is a reconciler that %s runs once elected", Name(decorator))
+				}
 				f.add(&Entry{Func: m, Kind: EntryReconcile, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr, Requeues: true})
 			}
 			if m := f.method(t, "Start"); m != nil && row.Name == "Add" {
@@ -151,6 +166,26 @@ func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 			}
 		}
 	}
+}
+
+// leaderDecorator returns the Reconcile method among the registered types that passes on to another reconciler behind a
+// leader gate. The reconcilers that it decorates are registered bare only where leader election is off.
+func (f *finder) leaderDecorator(registered []types.Type) *ssa.Function {
+	if len(registered) < 2 {
+		return nil
+	}
+	for _, t := range registered {
+		m := f.method(t, "Reconcile")
+		if m == nil {
+			continue
+		}
+		for site := range Sites(m) {
+			if site.Common().IsInvoke() && site.Common().Method.Name() == "Reconcile" && f.p.gateBefore(site) != nil {
+				return m
+			}
+		}
+	}
+	return nil
 }
 
 func (f *finder) everyReplica(site ssa.CallInstruction) {

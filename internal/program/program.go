@@ -79,12 +79,7 @@ func (p *Program) Package(fn *ssa.Function) *load.Package {
 	if fn == nil {
 		return nil
 	}
-	if o := fn.Origin(); o != nil {
-		fn = o
-	}
-	for fn.Parent() != nil {
-		fn = fn.Parent()
-	}
+	fn = origin(outermost(fn))
 	if fn.Pkg != nil {
 		return p.own[fn.Pkg.Pkg]
 	}
@@ -163,9 +158,7 @@ func Name(fn *ssa.Function) string {
 		}
 		return Name(fn.Parent()) + "$" + own
 	}
-	if o := fn.Origin(); o != nil {
-		fn = o
-	}
+	fn = origin(fn)
 	recv := fn.Signature.Recv()
 	if recv == nil {
 		return strings.TrimSuffix(fn.Name(), "$bound")

@@ -54,7 +54,7 @@ func (p *Program) buildSSA() {
 
 // isWrapper tells whether fn is made by the SSA builder: package initialisers, promoted and bound methods.
 func isWrapper(fn *ssa.Function) bool {
-	return fn.Synthetic != "" && fn.Origin() == nil && fn.Parent() == nil
+	return fn.Synthetic != "" && fn.Parent() == nil && fn.Origin() == nil
 }
 
 // isGenericBody tells whether fn is the uninstantiated body of a generic function: where it has instances, these are
@@ -68,6 +68,18 @@ func isGenericBody(fn *ssa.Function) bool {
 func outermost(fn *ssa.Function) *ssa.Function {
 	for fn.Parent() != nil {
 		fn = fn.Parent()
+	}
+	return fn
+}
+
+// origin returns the generic function that fn is an instance of, or fn itself. Closures are their own origin: the SSA
+// builder finds theirs only where the generic function was built too.
+func origin(fn *ssa.Function) *ssa.Function {
+	if fn.Parent() != nil {
+		return fn
+	}
+	if o := fn.Origin(); o != nil {
+		return o
 	}
 	return fn
 }

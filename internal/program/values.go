@@ -59,6 +59,10 @@ func (r *fieldReader) place(addr ssa.Value) bool {
 	switch a := addr.(type) {
 	case *ssa.Alloc:
 		r.fieldStores(a)
+		if handedOut(a) {
+			r.whole = false
+			r.throughPointers(a)
+		}
 		for _, stored := range r.p.stores.cells[a] {
 			r.read(stored)
 		}
@@ -78,6 +82,45 @@ func (r *fieldReader) place(addr ssa.Value) bool {
 		return len(r.p.storedAt(addr)) > 0
 	}
 	return false
+}
+
+// handedOut tells whether the address of a variable is given to other code, which may set its fields.
+func handedOut(a *ssa.Alloc) bool {
+	for _, ref := range *a.Referrers() {
+		switch x := ref.(type) {
+		case *ssa.Call, *ssa.Defer, *ssa.Go, *ssa.MakeInterface, *ssa.MakeClosure:
+			return true
+		case *ssa.Store:
+			if x.Val == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// throughPointers adds what own code stores into the field through a pointer to the struct's type.
+func (r *fieldReader) throughPointers(a *ssa.Alloc) {
+	named := Named(a.Type())
+	if named == nil {
+		return
+	}
+	s, ok := named.Underlying().(*types.Struct)
+	if !ok {
+		return
+	}
+	for i := range s.NumFields() {
+		if s.Field(i).Name() != r.name {
+			continue
+		}
+		for _, store := range r.p.stores.fieldSites[FieldKey{named, i}] {
+			if field, ok := store.Addr.(*ssa.FieldAddr); ok {
+				if _, local := field.X.(*ssa.Alloc); !local {
+					r.values = append(r.values, store.Val)
+				}
+			}
+		}
+	}
 }
 
 func (r *fieldReader) fieldStores(base ssa.Value) {
