@@ -80,7 +80,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}()
 	go s.forgetBarriers(running)
 
-	srv := &http.Server{Addr: s.Addr, Handler: s.routes(), ReadHeaderTimeout: requestTimeout}
+	srv := &http.Server{Addr: s.Addr, Handler: s.routes(), ReadTimeout: requestTimeout}
 	failed := make(chan error, 1)
 	go s.serve(srv)
 
