@@ -68,6 +68,9 @@ func (p *Program) indexCalls() calls {
 	funcs := make(map[*ssa.Function]bool, len(p.Funcs))
 	for _, fn := range p.Funcs {
 		funcs[fn] = true
+		for _, wrapper := range methodValues(fn) {
+			funcs[wrapper] = true
+		}
 	}
 	graph := vta.CallGraph(funcs, nil)
 
@@ -95,6 +98,22 @@ func (p *Program) indexCalls() calls {
 		}
 	}
 	return c
+}
+
+// methodValues returns the wrappers behind the method values and method expressions of fn, such as s.sweep in
+// each(s.sweep): a call of the value runs the wrapper, which calls the method.
+func methodValues(fn *ssa.Function) []*ssa.Function {
+	var out []*ssa.Function
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			for _, op := range instr.Operands(nil) {
+				if wrapper, ok := (*op).(*ssa.Function); ok && wrapper.Synthetic != "" && wrapper.Signature.Recv() == nil {
+					out = append(out, wrapper)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // edges lists where site leads: to its callees, and to own functions among its arguments that a library runs.
