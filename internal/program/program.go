@@ -45,6 +45,8 @@ type Program struct {
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction
+	// bindings are the calls that bind variables to flags.
+	bindings []ssa.CallInstruction
 }
 
 // Build makes the program from loaded code. It never fails: what cannot be built is a row in Errors.

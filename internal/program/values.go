@@ -248,7 +248,10 @@ func (p *Program) flagAt(addr ssa.Value) (Truth, bool) {
 
 // flagBindings lists the BoolVar calls of own code.
 func (p *Program) flagBindings() []ssa.CallInstruction {
-	var out []ssa.CallInstruction
+	if p.bindings != nil {
+		return p.bindings
+	}
+	out := []ssa.CallInstruction{}
 	for _, fn := range p.Funcs {
 		for site := range Sites(fn) {
 			t := Target(site)
@@ -257,6 +260,7 @@ func (p *Program) flagBindings() []ssa.CallInstruction {
 			}
 		}
 	}
+	p.bindings = out
 	return out
 }
 
