@@ -164,10 +164,11 @@ func (s *Story) before(ev *Event) bool {
 
 // Kind returns the kind of the written object; ok is false when only its value knows.
 func (s *Story) Kind() (kube.Kind, bool) {
-	if s.Write.Type == nil {
+	t := s.Type()
+	if t == nil {
 		return kube.Kind{}, false
 	}
-	k, ok := kube.KindOf(s.Write.Type)
+	k, ok := kube.KindOf(t)
 	return k, ok && k.Name != ""
 }
 

@@ -3,7 +3,17 @@
 // Package rmw is the wing of the catalogue for read-modify-write races on API objects (checklist section 1).
 package rmw
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	unlockedPatch,
+	retryWithoutLock,
+}

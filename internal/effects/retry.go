@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Retry runs a function again when it returned a conflict: retry.RetryOnConflict and its relatives.
+type Retry struct {
+	Site ssa.CallInstruction
+	// Body is what is run again.
+	Body *ssa.Function
+	// Writes are the writes that the body makes, itself or in what it calls, in order.
+	Writes []Reached
+	// Opaque is set when the body calls what may write in ways that the code does not show.
+	Opaque bool
+}
+
+// Reached is a call that a function leads to.
+type Reached struct {
+	Site ssa.CallInstruction
+	Call *kube.Call
+	// Path are the calls from the function down to the one that contains Site.
+	Path []ssa.CallInstruction
+}
+
+// Retries returns the retries on conflict of own code, in source order. OnError counts only where its condition is
+// IsConflict.
+func (e *Effects) Retries() []*Retry {
+	var out []*Retry
+	for _, fn := range e.Program.Funcs {
+		for site := range program.Sites(fn) {
+			row := program.Model(site)
+			if row == nil || row.Effect != kube.RetryOnConflict || row.Name == "OnError" && !onConflict(site) {
+				continue
+			}
+			for _, edge := range e.Program.Callees(site) {
+				if edge.Arg < 0 || !runsBody(site, row, edge) {
+					continue
+				}
+				r := &Retry{Site: site, Body: edge.Callee}
+				r.Writes, r.Opaque = e.WritesBelow(edge.Callee)
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// runsBody tells whether the argument of an edge is the function that is retried, not the one that judges the error.
+func runsBody(site ssa.CallInstruction, row *kube.Call, edge program.Edge) bool {
+	return edge.Arg < len(site.Common().Args) && site.Common().Args[edge.Arg] == program.Argument(site, row.Closure)
+}
+
+// onConflict tells whether the condition of retry.OnError is IsConflict itself.
+func onConflict(site ssa.CallInstruction) bool {
+	for _, arg := range site.Common().Args {
+		if fn, ok := stripped(arg).(*ssa.Function); ok && fn.Name() == "IsConflict" {
+			return true
+		}
+	}
+	return false
+}
+
+// belowDepth bounds the calls between a function and the writes that it is said to make.
+const belowDepth = 6
+
+// WritesBelow returns the writes that fn makes, itself or in what it calls, and whether it calls what may write in ways
+// that the code does not show.
+func (e *Effects) WritesBelow(fn *ssa.Function) (writes []Reached, opaque bool) {
+	seen := make(map[*ssa.Function]bool)
+	var visit func(fn *ssa.Function, path []ssa.CallInstruction)
+	visit = func(fn *ssa.Function, path []ssa.CallInstruction) {
+		if seen[fn] {
+			return
+		}
+		if seen[fn] = true; len(path) > belowDepth {
+			opaque = true
+			return
+		}
+		for site := range program.Sites(fn) {
+			row := program.Model(site)
+			if row != nil && row.Effect.IsWrite() {
+				writes = append(writes, Reached{site, row, path})
+			}
+			edges := e.Program.Callees(site)
+			if row == nil && len(edges) == 0 && mayWrite(site) {
+				opaque = true
+			}
+			for _, edge := range edges {
+				if edge.How != program.Starts && (row == nil || edge.Arg >= 0) {
+					visit(edge.Callee, slices.Concat(path, []ssa.CallInstruction{site}))
+				}
+			}
+		}
+	}
+	visit(fn, nil)
+	return writes, opaque
+}
+
+// mayWrite tells whether a call that nothing is known of could send a request: it takes a context and gives an error.
+func mayWrite(site ssa.CallInstruction) bool {
+	sig := site.Common().Signature()
+	res := sig.Results()
+	if res.Len() == 0 || !isErrorType(res.At(res.Len()-1).Type()) {
+		return false
+	}
+	for param := range sig.Params().Variables() {
+		if program.IsNamed(param.Type(), "context", "Context") {
+			return true
+		}
+	}
+	return false
+}
+
+// CanConflict tells whether the server can answer a write with a conflict that a retry cures. An unlocked patch never
+// meets one; the conflict of an apply, without force, is about ownership and stays.
+func (e *Effects) CanConflict(w Reached) bool {
+	switch w.Call.Effect {
+	case kube.Create, kube.CreateSubresource:
+		return false // AlreadyExists is not a conflict
+	case kube.Delete, kube.DeleteCollection:
+		return len(w.Site.Common().Args) > 2 && hasOptions(w)
+	case kube.ReadModifyWrite:
+		return w.Call.Protection != "none"
+	case kube.Patch, kube.PatchStatus, kube.PatchSubresource, kube.Apply, kube.ApplyStatus, kube.ApplySubresource:
+		p := e.patchOf(w.Site, w.Call)
+		if p.Type == ApplyPatch {
+			return e.appliesVersion(w) || !p.Force
+		}
+		return p.Lock != Unlocked
+	}
+	return true
+}
+
+// PatchAt returns what the patch or apply at site sends; nil for other calls.
+func (e *Effects) PatchAt(site ssa.CallInstruction, row *kube.Call) *Patch {
+	return e.patchOf(site, row)
+}
+
+// hasOptions tells whether a call is given variadic options, which may be preconditions.
+func hasOptions(w Reached) bool {
+	options, known := program.Variadic(w.Site, w.Call.Options)
+	return !known || len(options) > 0
+}
+
+// appliesVersion tells whether the applied object may carry a resourceVersion: somebody sets it, or the object was read.
+func (e *Effects) appliesVersion(w Reached) bool {
+	for _, s := range e.Stories {
+		if s.Write.Origin != w.Site {
+			continue
+		}
+		if len(s.Reads()) > 0 {
+			return true
+		}
+		for _, ch := range s.Changes() {
+			if ch.Path == "ResourceVersion" {
+				return true
+			}
+		}
+	}
+	return false
+}

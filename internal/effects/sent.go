@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/constant"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Sent returns the changes that the write sends. A patch that is a difference sends what was changed after its base was
+// copied; everything else sends all changes. Of these the server keeps the ones in the half of the object that the
+// request is for.
+func (s *Story) Sent() []*Event {
+	late := s.afterBase()
+	var out []*Event
+	for _, ch := range s.Changes() {
+		if (late == nil || late[ch.Origin]) && s.keeps(ch.Path) {
+			out = append(out, ch)
+		}
+	}
+	return out
+}
+
+// afterBase returns the changes that can happen between the copy that set base and written object apart and the write.
+// The copy is looked for in the function that writes first, then in those that lead to it: what happens outside of the
+// one that copies is in both. Nil means that no copy was found.
+func (s *Story) afterBase() map[ssa.Instruction]bool {
+	chain := s.Write.Chain
+	for depth := len(chain); depth >= 0; depth-- {
+		fn := s.Write.Origin.Parent()
+		if depth < len(chain) {
+			fn = chain[depth].Parent()
+		}
+		for _, w := range s.e.events[fn] {
+			if w.Kind != Write || w.Origin != s.Write.Origin || !slices.Equal(w.Chain, chain[depth:]) {
+				continue
+			}
+			if copied := s.e.baseCopy(fn, w); copied != nil {
+				return s.e.changesAfter(fn, copied, w)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Effects) changesAfter(fn *ssa.Function, copied, w *Event) map[ssa.Instruction]bool {
+	late := make(map[ssa.Instruction]bool)
+	for _, ch := range e.events[fn] {
+		if ch.Kind == Change && (!MustPrecede(ch.At, copied.At) || MayPrecede(copied.At, ch.At)) && (ch.At == w.At || MayPrecede(ch.At, w.At)) {
+			late[ch.Origin] = true
+		}
+	}
+	return late
+}
+
+// baseCopy returns the copy in fn that set the base of a write and the written object apart; nil if there is none.
+func (e *Effects) baseCopy(fn *ssa.Function, w *Event) *Event {
+	for _, b := range w.Base {
+		base := Object{b.Root, concat(b.Base, b.Path)}
+		for _, ev := range e.events[fn] {
+			if ev.Kind != Copy || ev.At == w.At {
+				continue
+			}
+			from := Object{ev.From.Root, concat(ev.From.Base, ev.From.Path)}
+			if ev.Object == base && from == w.Object || ev.Object == w.Object && from == base {
+				return ev
+			}
+		}
+	}
+	return nil
+}
+
+// keeps tells whether the server takes a field from the write: a request for the status takes the status only. One for
+// the main resource leaves the status out when there is a status subresource, as with built-in kinds, and with all whose
+// status the program writes through it.
+func (s *Story) keeps(path string) bool {
+	inStatus := Under(path, "Status")
+	switch s.Write.Call.Effect {
+	case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
+		return inStatus || path == "ResourceVersion" || strings.HasPrefix(path, "Object")
+	case kube.Update, kube.Patch, kube.Apply:
+		return !inStatus || !s.hasSubresource()
+	}
+	return true
+}
+
+func (s *Story) hasSubresource() bool {
+	k, ok := s.Kind()
+	if !ok || k.BuiltIn() {
+		return ok
+	}
+	return slices.ContainsFunc(s.e.Ledger, func(row *Entry) bool {
+		switch row.Call.Effect {
+		case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
+			return row.Kind.Same(k)
+		}
+		return false
+	})
+}
+
+// Type returns the type of the written object, a pointer to a struct as a rule; an interface where only its value knows.
+func (s *Story) Type() types.Type {
+	if t := s.Write.Type; t != nil && !types.IsInterface(t) {
+		return t
+	}
+	if root := s.Write.Root; root != nil && s.Write.Object.Base == "" {
+		t := stripped(root).Type()
+		if ptr, ok := t.Underlying().(*types.Pointer); ok {
+			if inner, ok := ptr.Elem().Underlying().(*types.Pointer); ok {
+				return inner
+			}
+		}
+		return t
+	}
+	return s.Write.Type
+}
+
+// Source tells whether the object of a place is the written one, what it was copied from, or the base of the patch.
+func (s *Story) Source(o Object) bool {
+	if s.Kin(o) {
+		return true
+	}
+	for _, b := range s.Write.Base {
+		if b.Root == o.Root {
+			return true
+		}
+	}
+	return false
+}
+
+// FromOld tells whether the new value of a change is computed from what the object held there before: a counter, an
+// appended list, a maximum.
+func (s *Story) FromOld(ch *Event) bool {
+	for _, p := range ch.Deps.Places {
+		if p.Path != "" && s.Source(p.Object) && (Under(p.Path, ch.Path) || Under(ch.Path, p.Path) && !isHalf(p.Path)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isHalf tells whether a path names a half of the object rather than a field.
+func isHalf(path string) bool { return path == "Status" || path == "Spec" || path == "Data" }
+
+// Transition tells whether a change is decided on the value that the same field had before: a step of a state machine.
+// A test whether the field has the new value already decides nothing.
+func (s *Story) Transition(ch *Event) bool {
+	if class := ClassAt(s.Type(), ch.Path); class != kube.Scalar {
+		return false
+	}
+	value := storedValue(ch.Origin)
+	at := ch.Origin
+	for i := len(ch.Chain); ; i-- {
+		for _, branch := range Conditions(at.Block()) {
+			if s.testsOld(branch, at, ch, value) {
+				return true
+			}
+		}
+		if i == 0 {
+			return false
+		}
+		at = ch.Chain[i-1]
+	}
+}
+
+func storedValue(instr ssa.Instruction) ssa.Value {
+	if st, ok := instr.(*ssa.Store); ok {
+		return st.Val
+	}
+	return nil
+}
+
+// testsOld tells whether a branch that leads to the change compares the changed field with another value than the new one.
+func (s *Story) testsOld(branch *ssa.If, at ssa.Instruction, ch *Event, value ssa.Value) bool {
+	cond := branch.Cond
+	if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
+		cond = not.X
+	}
+	op, ok := cond.(*ssa.BinOp)
+	if !ok || op.Op != token.EQL && op.Op != token.NEQ {
+		return false
+	}
+	for _, sides := range [][2]ssa.Value{{op.X, op.Y}, {op.Y, op.X}} {
+		if !s.names(at.Parent(), sides[0], ch) {
+			continue
+		}
+		c, isConst := sides[1].(*ssa.Const)
+		if !isConst || c.Value == nil || sameConst(c, value) {
+			continue
+		}
+		if c.Value.Kind() == constant.String && constant.StringVal(c.Value) == "" {
+			continue // sets what is not set yet
+		}
+		return true
+	}
+	return false
+}
+
+// names tells whether v, in function fn, is the field that a change sets.
+func (s *Story) names(fn *ssa.Function, v ssa.Value, ch *Event) bool {
+	for _, p := range s.e.Places(fn, v) {
+		if p.Path == ch.Path && (fn != s.Func || s.Source(p.Object)) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameConst(c *ssa.Const, v ssa.Value) bool {
+	other, ok := v.(*ssa.Const)
+	return ok && other.Value != nil && constant.Compare(c.Value, token.EQL, other.Value)
+}
+
+// Merges tells whether a strategic merge patch of the change merges a list by element, so that nothing is lost.
+func (s *Story) Merges(ch *Event) bool {
+	if s.Write.Patch == nil || s.Write.Patch.Type != StrategicPatch {
+		return false
+	}
+	list, ok := ListAt(s.Type(), ch.Path)
+	return ok && kube.StrategicMergeList(s.Type(), list)
+}
+
+// Replaces returns the list that a merge patch of the change replaces whole; ok is false when it replaces none, or when a
+// strategic merge patch merges it by element.
+func (s *Story) Replaces(ch *Event) (list string, ok bool) {
+	list, ok = ListAt(s.Type(), ch.Path)
+	return list, ok && !s.Merges(ch)
+}
+
+// Outside tells whether a list has writers that no program owns: finalizers and owner references of any object, and the
+// lists of built-in kinds, which users, kubelets and other controllers write too.
+func (s *Story) Outside(list string) bool {
+	if list == "Finalizers" || list == "OwnerReferences" {
+		return true
+	}
+	k, ok := s.Kind()
+	return ok && k.BuiltIn()
+}
+
+// Rival returns a row of the ledger, other than that of the story, that writes the field at path (or a part or the whole
+// of it) of the same kind from an entry point that does not lead to the story: the two can run at the same time. It is
+// nil when there is none.
+func (s *Story) Rival(path string) *Entry {
+	kind, ok := s.Kind()
+	if !ok {
+		return nil
+	}
+	mine := make(map[*program.Entry]bool)
+	for _, en := range s.e.Program.EntriesOf(s.Write.At.Parent()) {
+		mine[en] = true
+	}
+	for _, row := range s.e.Writers(kind, path, s.e.EntryOf(s)) {
+		if row.Call.Effect == kube.Create || row.Call.Effect == kube.Delete || row.Call.Effect == kube.DeleteCollection {
+			continue
+		}
+		for _, en := range s.e.Program.EntriesOf(row.Site.Parent()) {
+			if !mine[en] && en.Domain != program.Test && en.Domain != program.StartUp {
+				return row
+			}
+		}
+	}
+	return nil
+}
+
+// EntryOf returns the row of the ledger that a story belongs to, or nil.
+func (e *Effects) EntryOf(s *Story) *Entry {
+	for _, row := range e.Ledger {
+		if row.Site == s.Write.Origin {
+			return row
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rmw
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+const lockOption = "MergeFromWithOptimisticLock"
+
+// lockEdits adds the optimistic lock to the call that makes a patch; nil where the call is not spelled so that it is
+// certain: client.MergeFrom(base), client.StrategicMergeFrom(base, …), client.MergeFromWithOptions(base, …).
+func lockEdits(p *program.Program, patch *effects.Patch) []rule.Edit {
+	if patch == nil || patch.Made == nil {
+		return nil
+	}
+	call := callAt(p, patch.Made)
+	if call == nil || len(call.Args) == 0 || call.Ellipsis.IsValid() {
+		return nil
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return nil
+	}
+	local, ok := sel.X.(*ast.Ident)
+	target := program.Target(patch.Made)
+	if !ok || target == nil || target.Pkg().Scope().Lookup(lockOption) == nil {
+		return nil
+	}
+	option := fmt.Sprintf("%s.%s{}", local.Name, lockOption)
+	last := call.Args[len(call.Args)-1].End()
+	edits := []rule.Edit{{Pos: last, End: last, New: ", " + option}}
+	switch sel.Sel.Name {
+	case "MergeFrom":
+		return append(edits, rule.Edit{Pos: sel.Sel.End(), End: sel.Sel.End(), New: "WithOptions"})
+	case "StrategicMergeFrom", "MergeFromWithOptions":
+		return edits
+	}
+	return nil
+}
+
+// lockSketch shows the patch with the lock.
+func lockSketch(s *effects.Story) string {
+	return fmt.Sprintf("patch := client.MergeFromWithOptions(base, client.%s{}) // base: the %s as it was read", lockOption, kindName(s))
+}
+
+// callAt finds the call expression of a call instruction.
+func callAt(p *program.Program, site ssa.CallInstruction) *ast.CallExpr {
+	file := p.File(site.Pos())
+	if file == nil {
+		return nil
+	}
+	return callIn(file.Syntax, site.Pos())
+}
+
+func callIn(root ast.Node, lparen token.Pos) *ast.CallExpr {
+	var found *ast.CallExpr
+	ast.Inspect(root, func(n ast.Node) bool {
+		if n == nil || found != nil || n.Pos() > lparen || n.End() < lparen {
+			return false
+		}
+		if call, ok := n.(*ast.CallExpr); ok && call.Lparen == lparen {
+			found = call
+		}
+		return found == nil
+	})
+	return found
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rmw
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+// harm is how a write without a lock loses what others wrote.
+type harm int
+
+const (
+	harmless harm = iota
+	// replaces: the patch carries a list as a whole.
+	replaces
+	// decides: the new value is a step from the value that was read.
+	decides
+	// computes: the new value is computed from the one that was read.
+	computes
+)
+
+// stake is what an unlocked write of a story puts at risk, and who can take part.
+type stake struct {
+	story  *effects.Story
+	change *effects.Event
+	// field is the path that is lost: the list as a whole, or the changed field.
+	field string
+	harm  harm
+
+	severity finding.Severity
+	reason   string
+	domain   program.Domain
+	proof    *program.Proof
+	// rival is the other place of the program that writes the field; nil when it is the same code on another replica, or
+	// somebody outside of the program.
+	rival *effects.Entry
+	// outside is set when the field has writers outside of the program by nature.
+	outside bool
+}
+
+// weigh finds the change of a story whose loss is worst. ok is false when nothing is at stake: values that do not depend on
+// what was read, or a single writer.
+func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
+	for _, ch := range s.Sent() {
+		if s.Merges(ch) {
+			continue // the server merges the list by element
+		}
+		st := stake{story: s, change: ch, field: ch.Path}
+		st.harm = harmOf(s, ch)
+		if list, replaced := s.Replaces(ch); replaced {
+			st.field = list
+			st.outside = s.Outside(list)
+			if st.harm == harmless {
+				st.harm = replaces
+			}
+		}
+		if st.harm == harmless || st.field == "ResourceVersion" || st.field == "ManagedFields" || !st.judge(pass) {
+			continue
+		}
+		if !ok || st.worse(worst) {
+			worst, ok = st, true
+		}
+	}
+	return worst, ok
+}
+
+// worse orders stakes: a counter that loses counts shows best what happens.
+func (st *stake) worse(than stake) bool {
+	if st.severity != than.severity {
+		return st.severity > than.severity
+	}
+	if st.harm != than.harm {
+		return st.harm > than.harm
+	}
+	return st.change.Deps.Arithmetic && !than.change.Deps.Arithmetic
+}
+
+func harmOf(s *effects.Story, ch *effects.Event) harm {
+	switch class := effects.ClassAt(s.Type(), ch.Path); {
+	case class == kube.MapField || class == kube.Struct || class == kube.Opaque:
+		return harmless // merged by key or field: what differs is not known here
+	case s.FromOld(ch):
+		return computes
+	case s.Transition(ch):
+		return decides
+	}
+	return harmless
+}
+
+// judge decides whether somebody else can write the field in between, and how bad that is.
+func (st *stake) judge(pass *rule.Pass) bool {
+	set := st.story.Domain()
+	st.domain = set.Worst()
+	st.proof = set.Proof(st.domain)
+	st.rival = st.story.Rival(st.field)
+	switch {
+	case st.domain == program.Test:
+		return false
+	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil || st.outside):
+		st.severity, st.reason = finding.Critical, "every replica runs it"
+	case st.domain == program.EveryReplica:
+		return false // each replica replaces the list by one that owes nothing to the old one
+	case st.rival != nil && st.domain != program.Unknown:
+		st.severity = finding.Critical
+		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
+	case st.outside:
+		st.severity, st.reason = finding.High, "the list has writers outside of this program"
+	case st.domain == program.Unknown && st.harm == computes && exported(st.story):
+		st.severity, st.reason = finding.High, "who runs it is not known"
+	default:
+		return false // the only writer of the field, on one replica
+	}
+	return true
+}
+
+// exported tells whether code outside of the program can call the story's function.
+func exported(s *effects.Story) bool {
+	fn := s.Func
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	obj := fn.Object()
+	return obj != nil && obj.Exported() && obj.Pkg().Name() != "main"
+}
+
+// reviewed tells whether the story is of code that is reviewed: no tests, no helpers of tests, nothing generated.
+func reviewed(pass *rule.Pass, s *effects.Story) bool {
+	for _, instr := range []effects.Event{*s.Write} {
+		fn := instr.Origin.Parent()
+		if pass.Program.Generated(fn) || pass.Program.InTest(fn) {
+			return false
+		}
+	}
+	return !pass.Program.InTest(s.Func) && !pass.Program.TestSupport(s.Func)
+}
+
+// wasRead tells whether the object of the story came from the API: a read fills it, a framework hands it in, or a caller
+// that is out of sight does.
+func wasRead(s *effects.Story) bool { return len(s.Reads()) > 0 || !s.Complete }
+
+// kindName is the kind of the written object as a reader knows it.
+func kindName(s *effects.Story) string {
+	if k, ok := s.Kind(); ok {
+		return k.Name
+	}
+	return "object"
+}
