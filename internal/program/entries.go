@@ -386,13 +386,35 @@ func (p *Program) concreteTypes(v ssa.Value) []types.Type {
 	}
 	var out []types.Type
 	seen := make(map[*types.Named]bool)
-	for _, src := range p.Sources(v).Values {
+	for _, src := range p.adapted(v, 0) {
 		t := src.Type()
+		if box, ok := src.(*ssa.MakeInterface); ok {
+			t = box.X.Type()
+		}
 		if types.IsInterface(t) || !p.OwnType(t) || seen[Named(t)] {
 			continue
 		}
 		seen[Named(t)] = true
 		out = append(out, t)
+	}
+	return out
+}
+
+// adapted returns the sources of v, and in place of what a library's adaptor makes (reconcile.AsReconciler) the sources
+// of what the adaptor was given.
+func (p *Program) adapted(v ssa.Value, depth int) []ssa.Value {
+	var out []ssa.Value
+	for _, src := range p.boxed(v) {
+		out = append(out, src)
+		call, ok := src.(*ssa.Call)
+		if !ok || depth > 2 || !types.IsInterface(call.Type()) || len(p.calls.out[call]) > 0 {
+			continue
+		}
+		for _, arg := range call.Call.Args {
+			if types.IsInterface(arg.Type()) || p.OwnType(arg.Type()) {
+				out = append(out, p.adapted(arg, depth+1)...)
+			}
+		}
 	}
 	return out
 }

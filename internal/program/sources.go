@@ -29,10 +29,22 @@ func (p *Program) Sources(v ssa.Value) Sources {
 	if known, ok := p.sources[v]; ok {
 		return known
 	}
-	t := &trace{p: p, seen: make(map[ssa.Value]bool), leaf: make(map[ssa.Value]bool)}
+	t := newTrace(p)
 	t.value(v)
 	p.sources[v] = t.out
 	return t.out
+}
+
+// boxed answers like Sources, but stops where a concrete value becomes an interface value: its type is then known.
+func (p *Program) boxed(v ssa.Value) []ssa.Value {
+	t := newTrace(p)
+	t.boxes = true
+	t.value(v)
+	return t.out.Values
+}
+
+func newTrace(p *Program) *trace {
+	return &trace{p: p, seen: make(map[ssa.Value]bool), leaf: make(map[ssa.Value]bool)}
 }
 
 // SourcesUntil is Sources with places to stop at: a value for which stop says true is kept as a source and not followed.
@@ -51,6 +63,8 @@ type trace struct {
 	seen map[ssa.Value]bool
 	leaf map[ssa.Value]bool
 	out  Sources
+	// boxes keeps conversions to interfaces as sources.
+	boxes bool
 }
 
 func (t *trace) add(v ssa.Value) {
@@ -80,6 +94,10 @@ func (t *trace) value(v ssa.Value) {
 			t.value(e)
 		}
 	case *ssa.MakeInterface:
+		if t.boxes {
+			t.add(x)
+			return
+		}
 		t.value(x.X)
 	case *ssa.ChangeInterface:
 		t.value(x.X)
@@ -230,7 +248,7 @@ func (t *trace) freeVar(x *ssa.FreeVar) {
 
 // load follows what was stored at the places that the loaded address can name.
 func (t *trace) load(x *ssa.UnOp) {
-	inner := &trace{p: t.p, seen: make(map[ssa.Value]bool), leaf: make(map[ssa.Value]bool)}
+	inner := newTrace(t.p)
 	inner.value(x.X)
 	followed := false
 	for _, addr := range inner.out.Values {
