@@ -160,8 +160,7 @@ func parse(t *testing.T, r *rule.Rule, dir, path string) *fixture {
 	c.strict = r.Strict || slices.Contains(strings.Split(string(archive.Comment), "\n"), "strict")
 	for _, f := range archive.Files {
 		text := string(f.Data)
-		c.files[f.Name] = strings.ReplaceAll(text, `"`+modulePath+`/`, `"`+modulePath+`/`+c.path+`/`)
-		c.files[f.Name] = strings.ReplaceAll(c.files[f.Name], modulePath+`/`+c.path+`/api/v1"`, modulePath+`/api/v1"`)
+		c.files[f.Name] = c.atHome(text)
 		for i, line := range strings.Split(text, "\n") {
 			for _, m := range wantComment.FindAllStringSubmatch(line, -1) {
 				expr := strings.Trim(m[1], "`")
@@ -177,6 +176,43 @@ func parse(t *testing.T, r *rule.Rule, dir, path string) *fixture {
 		}
 	}
 	return c
+}
+
+// Programs loads the txtar archives that match pattern, each as a program of the fixtures' module, at once: for tests of
+// the engine. It returns their code and their archives by name.
+func Programs(t *testing.T, pattern string) (map[string]*load.Code, map[string]*txtar.Archive) {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no programs match %s: %v", pattern, err)
+	}
+	archives := make(map[string]*txtar.Archive)
+	var cases []*fixture
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(path), ".txtar")
+		c := &fixture{name: name, path: "case_" + name, files: make(map[string]string)}
+		for _, f := range archive.Files {
+			c.files[f.Name] = c.atHome(string(f.Data))
+		}
+		archives[name] = archive
+		cases = append(cases, c)
+	}
+	all := loadCases(t, cases)
+	codes := make(map[string]*load.Code)
+	for _, c := range cases {
+		codes[c.name] = c.part(all)
+	}
+	return codes, archives
+}
+
+// atHome restates the imports of a file for the place where the case is put.
+func (c *fixture) atHome(text string) string {
+	text = strings.ReplaceAll(text, `"`+modulePath+`/`, `"`+modulePath+`/`+c.path+`/`)
+	return strings.ReplaceAll(text, modulePath+`/`+c.path+`/api/v1"`, modulePath+`/api/v1"`)
 }
 
 // loadCases writes all cases into one module and loads them at once: dependencies are read once for all.
