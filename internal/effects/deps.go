@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -324,7 +325,11 @@ func isRandom(fn *types.Func) bool {
 		return false
 	}
 	switch fn.Pkg().Path() {
-	case "math/rand", "math/rand/v2", "crypto/rand", "github.com/google/uuid", "k8s.io/apimachinery/pkg/util/rand", "k8s.io/apimachinery/pkg/util/uuid":
+	case "k8s.io/apimachinery/pkg/util/rand":
+		return fn.Name() != "SafeEncodeString" // spells a hash
+	case "github.com/google/uuid":
+		return strings.HasPrefix(fn.Name(), "New") && fn.Name() != "NewSHA1" && fn.Name() != "NewMD5" && fn.Name() != "NewHash"
+	case "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/apimachinery/pkg/util/uuid", "k8s.io/apiserver/pkg/storage/names":
 		return true
 	}
 	return false

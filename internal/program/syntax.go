@@ -6,6 +6,8 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"strconv"
+	"strings"
 
 	"golang.org/x/tools/go/ast/astutil"
 	"golang.org/x/tools/go/ssa"
@@ -41,4 +43,32 @@ func (p *Program) Enclosing(pos token.Pos) []ast.Node {
 	}
 	path, _ := astutil.PathEnclosingInterval(file.Syntax, pos, pos)
 	return path
+}
+
+// TypeOf returns the type of an expression of own code, or nil.
+func (p *Program) TypeOf(expr ast.Expr) types.Type {
+	for _, pkg := range p.own {
+		if t := pkg.Info.TypeOf(expr); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// ImportName returns the name under which the file of pos imports the package with that path; "" if it does not.
+func (p *Program) ImportName(pos token.Pos, path string) string {
+	file := p.File(pos)
+	if file == nil {
+		return ""
+	}
+	for _, spec := range file.Syntax.Imports {
+		if imported, err := strconv.Unquote(spec.Path.Value); err != nil || imported != path {
+			continue
+		}
+		if spec.Name != nil {
+			return spec.Name.Name
+		}
+		return path[strings.LastIndexByte(path, '/')+1:]
+	}
+	return ""
 }

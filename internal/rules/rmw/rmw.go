@@ -16,4 +16,6 @@ var pages embed.FS
 var Rules = []*rule.Rule{
 	unlockedPatch,
 	retryWithoutLock,
+	checkThenCreate,
+	unconditionalDelete,
 }
