@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -80,20 +81,36 @@ func deletesBlindly(pass *rule.Pass, s *effects.Story) *blindDelete {
 	return d
 }
 
-// decidedOn finds the part of the status that the delete was decided on and that another entry point writes.
+// decidedOn finds the part of the status that the delete was decided on and that another entry point writes: best one
+// that every replica writes, and that very field.
 func (d *blindDelete) decidedOn(pass *rule.Pass) bool {
+	best := 0
 	for _, p := range d.story.Write.Guards.Places {
 		if !d.story.Kin(p.Object) && !underKin(d.story, p.Object) || !strings.HasPrefix(p.Path, "Status.") {
 			continue
 		}
 		for _, row := range pass.Effects.Writers(d.kind, p.Path, nil) {
-			if other := writerElsewhere(pass, row, d); other != nil {
-				d.path, d.rival = p.Path, other
-				return true
+			if fit := d.fit(pass, row, p.Path); fit > best {
+				best, d.path, d.rival = fit, p.Path, row
 			}
 		}
 	}
-	return false
+	return best > 0
+}
+
+// fit says how well a writer shows what can go wrong; 0 if it is the same code.
+func (d *blindDelete) fit(pass *rule.Pass, row *effects.Entry, path string) int {
+	fit := 0
+	if writesStatus(row) && writesElsewhere(pass, row, d) {
+		fit = 1
+		if pass.Effects.Domain(row).Has(program.EveryReplica) {
+			fit += 2
+		}
+		if slices.Contains(row.Fields, path) {
+			fit++
+		}
+	}
+	return fit
 }
 
 // underKin tells whether o is the list that the deleted object is an element of.
@@ -101,17 +118,23 @@ func underKin(s *effects.Story, o effects.Object) bool {
 	return o.Root == s.Write.Root && effects.Under(s.Write.Object.Base, o.Base)
 }
 
-// writerElsewhere returns row if it is reached from another entry point than the delete, or runs on every replica.
-func writerElsewhere(pass *rule.Pass, row *effects.Entry, d *blindDelete) *effects.Entry {
+// writesStatus tells whether a write reaches the status: on the main resource the server ignores it.
+func writesStatus(row *effects.Entry) bool {
+	switch row.Call.Effect {
+	case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
+		return true
+	}
+	return false
+}
+
+// writesElsewhere tells whether row is reached from another entry point than the delete, or runs on every replica.
+func writesElsewhere(pass *rule.Pass, row *effects.Entry, d *blindDelete) bool {
 	set := pass.Effects.Domain(row)
 	proof := set.Proof(set.Worst())
-	switch {
-	case proof == nil || set.Worst() == program.Test || set.Worst() == program.StartUp:
-		return nil
-	case set.Worst() == program.EveryReplica || proof.Entry != d.proof.Entry:
-		return row
+	if proof == nil || set.Worst() == program.Test || set.Worst() == program.StartUp {
+		return false
 	}
-	return nil
+	return set.Worst() == program.EveryReplica || proof.Entry != d.proof.Entry
 }
 
 func reportBlindDelete(pass *rule.Pass, d *blindDelete) {
