@@ -180,7 +180,7 @@ func (w *momentWalk) field(v, holder ssa.Value, index int, m made) {
 		return
 	}
 	if w.e.IsAPIPart(holder.Type()) {
-		t := fieldType(holder.Type(), index)
+		t := typeOfField(holder.Type(), index)
 		named := program.Named(holder.Type())
 		name, _ := fieldOf(holder.Type(), index)
 		found := Moment{Stored: named.Obj().Name() + "." + name}
@@ -205,7 +205,7 @@ func (w *momentWalk) field(v, holder ssa.Value, index int, m made) {
 	}
 }
 
-func fieldType(t types.Type, index int) types.Type {
+func typeOfField(t types.Type, index int) types.Type {
 	t = types.Unalias(t)
 	if ptr, ok := t.Underlying().(*types.Pointer); ok {
 		t = ptr.Elem()
