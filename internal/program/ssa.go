@@ -23,6 +23,9 @@ func (p *Program) buildSSA() {
 	for _, path := range slices.Sorted(maps.Keys(p.Code.Deps)) {
 		p.SSA.CreatePackage(p.Code.Deps[path], nil, nil, true)
 	}
+	if p.Code.Deps["unsafe"] == nil {
+		p.SSA.CreatePackage(types.Unsafe, nil, nil, true)
+	}
 	built := make([]*ssa.Package, 0, len(p.Code.Packages))
 	for _, pkg := range p.Code.Packages {
 		if pkg.IllTyped {

@@ -54,7 +54,7 @@ func checkDetached(pass *rule.Pass) {
 // judgeRoot decides whether a new context cuts its calls off from one that they should have had.
 func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	fn, contexts := root.Site.Parent(), pass.Effects.Contexts()
-	if !reviewed(pass, fn) || effects.FallsBack(root.Site) {
+	if !pass.Reviewed(fn) || effects.FallsBack(root.Site) {
 		return cut{}, false // the caller gave nil: there is no other context
 	}
 	if contexts.CleansUp(root.Site) {
@@ -137,11 +137,11 @@ func startsUp(pass *rule.Pass, fn *ssa.Function, reach *effects.InReach, use eff
 
 func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 	first := cuts[0]
-	p, at := pass.Program, placeOf(pass.Program, fn)
+	p, at := pass.Program, pass.Where(fn)
 	start := p.Start(first.root.Site)
 	severity, reason := detachedSeverity(first)
 	s := rule.NewScenario()
-	caller := s.Actor(at.actor(fn), at.runs())
+	caller := s.Actor(at.Actor(fn), at.Runs())
 	caller.Step(fn.Pos(), fmt.Sprintf("%s is entered; %s is in reach", program.Name(fn), first.reach.From), first.reach.Expr+" still lives")
 	caller.Step(start, fmt.Sprintf("makes a context of its own with %s", effects.Describe(first.root.Site)), "nothing ends it")
 	caller.Step(p.Start(first.use.Site), fmt.Sprintf("waits in %s", effects.Describe(first.use.Site)),
@@ -152,7 +152,7 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 		Func: fn, Pos: start, End: endOf(p, first.root.Site), Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s runs under %s although %s is in reach; cancelling %s does not end it.",
 			effects.Describe(first.use.Site), effects.Describe(first.root.Site), first.reach.From, first.reach.Expr),
-		About: effects.Describe(first.use.Site), Domain: at.domain, Proof: at.proof, Scenario: s,
+		About: effects.Describe(first.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
 	}
 	for i, c := range cuts {
 		if i > 0 {

@@ -3,7 +3,20 @@
 // Package goroutine is the wing of the catalogue for the life of goroutines (checklist section 6).
 package goroutine
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	noShutdown,
+	unstoppedSource,
+	deafWatch,
+	unboundedSpawn,
+	unawaitedExit,
+}
