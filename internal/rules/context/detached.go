@@ -27,8 +27,9 @@ var detached = &rule.Rule{
 
 // cut is a context made out of nothing although another one was in reach.
 type cut struct {
-	root  *effects.ContextRoot
-	use   effects.ContextUse
+	root *effects.ContextRoot
+	use  effects.ContextUse
+	// reach is nil for a manager that has no other context.
 	reach *effects.InReach
 }
 
@@ -41,6 +42,10 @@ func checkDetached(pass *rule.Pass) {
 		if !ok {
 			continue
 		}
+		if c.reach == nil {
+			reportManager(pass, fn, c)
+			continue
+		}
 		if byFunc[fn] == nil {
 			order = append(order, fn)
 		}
@@ -49,6 +54,26 @@ func checkDetached(pass *rule.Pass) {
 	for _, fn := range order {
 		reportDetached(pass, fn, byFunc[fn])
 	}
+}
+
+// reportManager tells of a manager that runs under a context which no signal ends.
+func reportManager(pass *rule.Pass, fn *ssa.Function, c cut) {
+	p, at := pass.Program, pass.Where(fn)
+	start, use := p.Start(c.root.Site), p.Start(c.use.Site)
+	s := rule.NewScenario()
+	main := s.Actor(at.Actor(fn), at.Runs())
+	node := s.Actor("kubelet", "stops the pod")
+	main.Step(start, "makes a context out of nothing", "no signal ends it")
+	main.Step(use, "starts the manager under it", "the manager runs")
+	node.Step(use, "sends SIGTERM, and SIGKILL when the grace period is over", "the manager hears nothing")
+	s.Outcome("The manager is killed instead of stopped: its lease is not released and its runnables are cut off.")
+	pass.Report(rule.Report{
+		Func: fn, Pos: start, End: endOf(p, c.root.Site), Severity: finding.Medium, Reason: "it happens at shutdown only",
+		Message: fmt.Sprintf("%s runs under %s; no signal ends it.", effects.Describe(c.use.Site), effects.Describe(c.root.Site)),
+		About:   effects.Describe(c.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
+		Related: []rule.Related{{Func: c.use.Site.Parent(), Pos: use, Message: "the manager is started here"}},
+		Fix: rule.Fix{Description: "hand the context of the process on", Sketch: fmt.Sprintf("// in main: ctx := ctrl.SetupSignalHandler(), and a parameter ctx for %s\nctx, cancel := context.WithCancel(ctx)", program.Name(fn))},
+	})
 }
 
 // judgeRoot decides whether a new context cuts its calls off from one that they should have had.
@@ -67,6 +92,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	reach := contexts.InReach(root.Site)
 	if reach == nil {
 		reach = contexts.CallerInReach(fn)
+	}
+	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
+		return cut{root: root, use: use}, true
 	}
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
