@@ -4,6 +4,7 @@ package load
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -161,4 +162,33 @@ func within(path, dir string) bool {
 func compareErrors(a, b Error) int {
 	return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Msg, b.Msg))
+}
+
+// maxTypeErrors is how many type errors of one package are told in full: the first ones show the cause.
+const maxTypeErrors = 3
+
+// summarise keeps the first type errors of each package and counts the rest in a row of its own. Errors are sorted.
+func summarise(errs []Error) []Error {
+	told := make(map[string]int)
+	var out []Error
+	last := make(map[string]int) // where a package's last row stands in out
+	for _, e := range errs {
+		if e.Kind != "type" {
+			out = append(out, e)
+			continue
+		}
+		told[e.Package]++
+		switch n := told[e.Package] - maxTypeErrors; {
+		case n <= 0:
+			out = append(out, e)
+		case n == 1:
+			last[e.Package] = len(out)
+			out = append(out, e)
+			fallthrough
+		default:
+			row := &out[last[e.Package]]
+			row.Msg = fmt.Sprintf("and %d more type errors in this package, from here on", n)
+		}
+	}
+	return out
 }

@@ -188,6 +188,7 @@ func assemble(root string, l *listing, units []*unit) *Code {
 	}
 	code.Fset.AddExistingFiles(files...)
 	slices.SortFunc(code.Errors, compareErrors)
+	code.Errors = summarise(code.Errors)
 	return code
 }
 
