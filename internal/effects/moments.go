@@ -371,20 +371,3 @@ func atLeastSecond(v ssa.Value) bool {
 	n, exact := constant.Int64Val(c.Value)
 	return exact && n >= int64(time.Second)
 }
-
-// IsAPIPart tells whether t, pointers removed, is an API object or a struct that API objects are made of: it has the
-// generated method DeepCopyInto, which everything that is stored needs.
-func (e *Effects) IsAPIPart(t types.Type) bool {
-	named := program.Named(t)
-	if named == nil {
-		return false
-	}
-	if known, ok := e.apiParts[named]; ok {
-		return known
-	}
-	_, isStruct := named.Underlying().(*types.Struct)
-	sel := types.NewMethodSet(types.NewPointer(named)).Lookup(named.Obj().Pkg(), "DeepCopyInto")
-	found := isStruct && sel != nil && len(sel.Index()) == 1 // a promoted method copies only what is embedded
-	e.apiParts[named] = found
-	return found
-}

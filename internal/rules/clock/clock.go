@@ -15,4 +15,6 @@ var pages embed.FS
 // Rules are the rules of this wing, in the order of the catalogue.
 var Rules = []*rule.Rule{
 	localTime,
+	remaining,
+	zone,
 }
