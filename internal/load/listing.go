@@ -167,27 +167,28 @@ func compareErrors(a, b Error) int {
 // maxTypeErrors is how many type errors of one package are told in full: the first ones show the cause.
 const maxTypeErrors = 3
 
-// summarise keeps the first type errors of each package and counts the rest in a row of its own. Errors are sorted.
+// summarise keeps the first type errors of each package and counts the rest in one more row. Errors are sorted.
 func summarise(errs []Error) []Error {
+	all := make(map[string]int)
+	for _, e := range errs {
+		if e.Kind == "type" {
+			all[e.Package]++
+		}
+	}
 	told := make(map[string]int)
 	var out []Error
-	last := make(map[string]int) // where a package's last row stands in out
 	for _, e := range errs {
-		if e.Kind != "type" {
+		rest := all[e.Package] - maxTypeErrors
+		if e.Kind != "type" || rest < 2 {
 			out = append(out, e)
 			continue
 		}
 		told[e.Package]++
-		switch n := told[e.Package] - maxTypeErrors; {
-		case n <= 0:
+		if told[e.Package] == maxTypeErrors+1 {
+			e.Msg = fmt.Sprintf("and %d more type errors in this package, from here on", rest)
+		}
+		if told[e.Package] <= maxTypeErrors+1 {
 			out = append(out, e)
-		case n == 1:
-			last[e.Package] = len(out)
-			out = append(out, e)
-			fallthrough
-		default:
-			row := &out[last[e.Package]]
-			row.Msg = fmt.Sprintf("and %d more type errors in this package, from here on", n)
 		}
 	}
 	return out
