@@ -27,8 +27,10 @@ func text(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
 	if o.Verbose {
 		t.suppressed(r)
 	}
-	t.entries(r.Map)
-	t.writes(r.Ledger)
+	if programOnly(r) {
+		t.entries(r.Map)
+		t.writes(r.Ledger)
+	}
 	t.errors(r)
 	t.summary(r)
 	_, err := t.WriteTo(w)
@@ -202,8 +204,8 @@ func (t *textPage) errors(r *finding.Review) {
 // summary counts what was found, what was silenced and what was not read, and says in how much code.
 func (t *textPage) summary(r *finding.Review) {
 	line := tally(r) + silenced(r)
-	if r.Stats.Rules == 0 && len(r.Findings) == 0 {
-		line = count(len(r.Map), "entry") + ", " + count(len(r.Ledger), "write") // no rule was asked
+	if programOnly(r) {
+		line = count(len(r.Map), "entry") + ", " + count(len(r.Ledger), "write")
 	}
 	if n := len(r.Errors); n > 0 {
 		line += "; not complete: " + count(n, "error")

@@ -9,6 +9,9 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 )
 
+// programOnly tells whether the reader asked for what the program is, and no rule for what is wrong with it.
+func programOnly(r *finding.Review) bool { return r.Stats.Rules == 0 && len(r.Findings) == 0 }
+
 // entries lists the entry points: the domain, the name and the place, and below them why.
 func (t *textPage) entries(rows []finding.MapEntry) {
 	for _, e := range rows {
