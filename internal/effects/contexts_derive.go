@@ -72,7 +72,14 @@ func (c *Contexts) derived(site *ssa.Call, at ssa.Value, inside *call) []Context
 
 // parents are the origins of the context that a derivation starts from.
 func (c *Contexts) parents(site *ssa.Call, inside *call) []ContextOrigin {
-	return c.of(ContextArgument(site), inside)
+	arg := ContextArgument(site)
+	// A variable that is derived from itself has the origins of its other assignments.
+	if c.asking[arg] {
+		return nil
+	}
+	c.asking[arg] = true
+	defer delete(c.asking, arg)
+	return c.of(arg, inside)
 }
 
 func mark(origins []ContextOrigin, how func(*ContextOrigin)) []ContextOrigin {

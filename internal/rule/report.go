@@ -29,8 +29,6 @@ type Report struct {
 	// Domain is where the code runs; Proof shows it.
 	Domain program.Domain
 	Proof  *program.Proof
-	// Also says what else brings the actors together, after the proof.
-	Also []string
 
 	Related  []Related
 	Scenario *Scenario
@@ -97,9 +95,9 @@ func (p *Pass) Report(r Report) {
 
 func (p *Pass) because(r Report) []string {
 	if r.Proof == nil && r.Domain != program.Unknown {
-		return append([]string{}, r.Also...)
+		return []string{}
 	}
-	return append(p.Program.Because(r.Proof), r.Also...)
+	return p.Program.Because(r.Proof)
 }
 
 func (p *Pass) fingerprint(r Report, f finding.Finding) string {

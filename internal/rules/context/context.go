@@ -3,14 +3,7 @@
 // Package context is the wing of the catalogue for deadlines and cancellation (checklist section 5).
 package context
 
-import (
-	"embed"
-
-	"github.com/replicavet/replicavet/internal/rule"
-)
-
-//go:embed *.md
-var pages embed.FS
+import "github.com/replicavet/replicavet/internal/rule"
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{detached}
+var Rules = []*rule.Rule{}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Goroutine is where a goroutine begins: a go statement (or a call that hands a function to a new goroutine), or a
+// function that nothing in own code calls.
+type Goroutine struct {
+	Func *ssa.Function
+	// Start is the call that starts it; nil where execution enters from outside.
+	Start ssa.CallInstruction
+}
+
+// GoroutinesOf returns the goroutines that can run fn, in the order in which the walk back over its callers meets them.
+func (e *Effects) GoroutinesOf(fn *ssa.Function) []Goroutine {
+	if known, ok := e.conc.roots[fn]; ok {
+		return known
+	}
+	var out []Goroutine
+	seen := map[*ssa.Function]bool{fn: true}
+	for queue := []*ssa.Function{fn}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		callers := e.Program.Callers(at)
+		entered := len(callers) == 0
+		for _, edge := range callers {
+			if edge.How == program.Starts {
+				out = append(out, Goroutine{at, edge.Site})
+				continue
+			}
+			if caller := edge.Caller(); !seen[caller] {
+				seen[caller] = true
+				queue = append(queue, caller)
+			}
+		}
+		if entered {
+			out = append(out, Goroutine{Func: at})
+		}
+	}
+	if e.conc.roots == nil {
+		e.conc.roots = make(map[*ssa.Function][]Goroutine)
+	}
+	e.conc.roots[fn] = out
+	return out
+}
+
+// Reach returns the functions that a call of fn can run in the same goroutine, fn included.
+func (e *Effects) Reach(fn *ssa.Function) map[*ssa.Function]bool {
+	if known, ok := e.conc.reached[fn]; ok {
+		return known
+	}
+	set := map[*ssa.Function]bool{fn: true}
+	for queue := []*ssa.Function{fn}; len(queue) > 0; queue = queue[1:] {
+		for _, edge := range e.Program.CallsFrom(queue[0]) {
+			if edge.How != program.Starts && !set[edge.Callee] {
+				set[edge.Callee] = true
+				queue = append(queue, edge.Callee)
+			}
+		}
+	}
+	if e.conc.reached == nil {
+		e.conc.reached = make(map[*ssa.Function]map[*ssa.Function]bool)
+	}
+	e.conc.reached[fn] = set
+	return set
+}
+
+// MayRun tells whether a call instruction can run, in its own goroutine or in one that it starts, a function of the set.
+func (e *Effects) MayRun(site ssa.CallInstruction, set map[*ssa.Function]bool) bool {
+	for _, edge := range e.Program.Callees(site) {
+		for fn := range e.Reach(edge.Callee) {
+			if set[fn] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// OncePerProcess tells whether fn runs only on behalf of the start of the process or of what lives as long as it does: what
+// it leaves behind is left once. Code that nothing is known to enter counts as run often.
+func (e *Effects) OncePerProcess(fn *ssa.Function) bool {
+	entries := e.Program.EntriesOf(fn)
+	for _, entry := range entries {
+		switch entry.Kind {
+		case program.EntryMain, program.EntryRunnable, program.EntryElected:
+		default:
+			return false
+		}
+	}
+	return len(entries) > 0
+}
+
+// NilField tells whether a channel operand is read from an unexported field of own code that nothing ever sets.
+func (e *Effects) NilField(v ssa.Value) (program.FieldKey, bool) {
+	load, ok := v.(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return program.FieldKey{}, false
+	}
+	addr, ok := load.X.(*ssa.FieldAddr)
+	if !ok {
+		return program.FieldKey{}, false
+	}
+	key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field)
+	if !ok || !e.Program.OwnType(key.Type) || key.Var() == nil || key.Var().Exported() {
+		return program.FieldKey{}, false
+	}
+	return key, len(e.Program.FieldStores(key)) == 0
+}
