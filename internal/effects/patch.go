@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"regexp"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -319,6 +320,16 @@ func (m Mentions) Word(word string) bool {
 		}
 	}
 	return false
+}
+
+// Match returns the first of the words, in the order they were found, that an expression matches.
+func (m Mentions) Match(expr *regexp.Regexp) (word string, ok bool) {
+	for _, t := range m.text {
+		if expr.MatchString(t) {
+			return t, true
+		}
+	}
+	return "", false
 }
 
 // Mentions collects the constant strings and field names that v is made from, through own functions.

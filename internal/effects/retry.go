@@ -166,3 +166,18 @@ func (e *Effects) appliesVersion(w Reached) bool {
 	}
 	return false
 }
+
+// RetriedInLoop tells whether the code sends a write again, in a loop that its success leaves.
+func (e *Effects) RetriedInLoop(site ssa.CallInstruction) bool {
+	call, ok := site.(*ssa.Call)
+	return ok && e.errorUse(call).retried
+}
+
+// SameLoop tells whether two instructions of a function are repeated together.
+func SameLoop(a, b ssa.Instruction) bool {
+	x, y := a.Block(), b.Block()
+	if a.Parent() != b.Parent() || x == nil || y == nil {
+		return false
+	}
+	return (x == y && reaches(x, x)) || reaches(x, y) && reaches(y, x)
+}

@@ -105,6 +105,52 @@ func (s *Story) hasSubresource() bool {
 	})
 }
 
+// BaseCopy returns the copy that set the base of the patch and the written object apart, in the story's function; nil if
+// there is none.
+func (s *Story) BaseCopy() *Event { return s.e.baseCopy(s.Func, s.Write) }
+
+// Reassigned tells whether fn assigns to a variable more than once.
+func Reassigned(fn *ssa.Function, root ssa.Value) bool {
+	refs := root.Referrers()
+	if refs == nil {
+		return false
+	}
+	stores := 0
+	for _, ref := range *refs {
+		if st, ok := ref.(*ssa.Store); ok && st.Addr == root && st.Parent() == fn {
+			stores++
+		}
+	}
+	return stores > 1
+}
+
+// HandedOn tells whether an object is given to a call that can run between two instructions and that the model does not
+// know: it may change the object in ways that no event shows.
+func HandedOn(root ssa.Value, from, to ssa.Instruction) bool {
+	seen := make(map[ssa.Value]bool)
+	var given func(v ssa.Value) bool
+	given = func(v ssa.Value) bool {
+		if seen[v] || v.Referrers() == nil {
+			return false
+		}
+		seen[v] = true
+		for _, ref := range *v.Referrers() {
+			switch x := ref.(type) {
+			case ssa.CallInstruction:
+				if x != from && x != to && program.Model(x) == nil && MayPrecede(from, x) && MayPrecede(x, to) {
+					return true
+				}
+			case *ssa.MakeInterface, *ssa.ChangeInterface, *ssa.Phi, *ssa.UnOp, *ssa.MakeClosure:
+				if given(x.(ssa.Value)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return given(root)
+}
+
 // Type returns the type of the written object, a pointer to a struct as a rule; an interface where only its value knows.
 func (s *Story) Type() types.Type {
 	if t := s.Write.Type; t != nil && !types.IsInterface(t) {

@@ -92,6 +92,9 @@ func related(same []Object, o Object) bool {
 	return false
 }
 
+// KinOf returns an object of fn and those that it was copied from.
+func (e *Effects) KinOf(fn *ssa.Function, o Object) []Object { return e.kin(fn, o) }
+
 // Kin tells whether o is the written object or one that it was copied from.
 func (s *Story) Kin(o Object) bool { return contains(s.e.kin(s.Func, s.Write.Object), o) }
 

@@ -110,6 +110,27 @@ func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
 	return slices.Compact(out)
 }
 
+// EntriesInline returns the entry points that run fn themselves: no goroutine is started on the way. What they return
+// tells their framework how fn ended.
+func (p *Program) EntriesInline(fn *ssa.Function) []*Entry {
+	var out []*Entry
+	seen := map[*ssa.Function]bool{fn: true}
+	for queue := []*ssa.Function{fn}; len(queue) > 0; queue = queue[1:] {
+		if e := p.entryAt[queue[0]]; e != nil {
+			out = append(out, e)
+			continue
+		}
+		for _, edge := range p.calls.to[queue[0]] {
+			if caller := edge.Caller(); edge.How != Starts && !seen[caller] {
+				seen[caller] = true
+				queue = append(queue, caller)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *Entry) int { return p.comparePos(a.Func.Pos(), b.Func.Pos()) })
+	return out
+}
+
 // state is a function on the way back to the entries: what the path from it on passed.
 type state struct {
 	fn      *ssa.Function

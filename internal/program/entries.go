@@ -189,6 +189,7 @@ func (f *finder) leaderDecorator(registered []types.Type) *ssa.Function {
 }
 
 func (f *finder) everyReplica(site ssa.CallInstruction) {
+	f.service(site)
 	for _, arg := range flatten(site.Common().Args) {
 		for _, fn := range f.p.functionsOf(arg) {
 			kind, because := EntryHTTP, "HTTP handlers run on every replica"
@@ -196,6 +197,29 @@ func (f *finder) everyReplica(site ssa.CallInstruction) {
 				kind, because = EntryProbe, "health checks run on every replica"
 			}
 			f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: because, Pos: site.Pos()})
+		}
+	}
+}
+
+// service handles the registration of a gRPC service: RegisterXServer(server, implementation).
+func (f *finder) service(site ssa.CallInstruction) {
+	target := Target(site)
+	if target == nil || !strings.HasPrefix(target.Name(), "Register") || !strings.HasSuffix(target.Name(), "Server") {
+		return
+	}
+	params := target.Signature().Params()
+	for i, arg := range site.Common().Args {
+		if i == 0 || i >= params.Len() {
+			continue // the server comes first
+		}
+		service, ok := params.At(i).Type().Underlying().(*types.Interface)
+		if !ok {
+			continue
+		}
+		for _, t := range f.p.concreteTypes(arg) {
+			for m := range service.Methods() {
+				f.add(&Entry{Func: f.method(t, m.Name()), Kind: EntryGRPC, Domain: EveryReplica, Because: "gRPC servers run on every replica", Pos: site.Pos()})
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/load"
 	"golang.org/x/tools/go/ssa"
 )
@@ -42,6 +43,7 @@ type Program struct {
 	entryAt map[*ssa.Function]*Entry
 	gates   map[*ssa.Function][]gate
 	flags   map[string][]string
+	watched []kube.Kind
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction

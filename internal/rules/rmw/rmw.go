@@ -16,6 +16,11 @@ var pages embed.FS
 var Rules = []*rule.Rule{
 	unlockedPatch,
 	retryWithoutLock,
+	retryWithoutReread,
+	lostConflict,
+	borrowedVersion,
+	baseAfterChange,
+	indexPatch,
 	checkThenCreate,
 	unconditionalDelete,
 }

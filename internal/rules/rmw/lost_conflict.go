@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rmw
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var lostConflict = &rule.Rule{
+	ID:        "rmw/lost-conflict",
+	Title:     "a conflict ends where nothing tries again",
+	Checklist: []string{"1.3"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "lost_conflict.md"),
+	Check:     checkLostConflict,
+}
+
+// loss is a conflict that nobody retries.
+type loss struct {
+	story    *effects.Story
+	fate     effects.Fate
+	entry    *program.Entry
+	inline   bool // the entry point runs the end itself, not a goroutine that it starts
+	severity finding.Severity
+	reason   string
+	how      string
+}
+
+func checkLostConflict(pass *rule.Pass) {
+	for _, row := range pass.Effects.Ledger {
+		if l := lossOf(pass, row); l != nil {
+			reportLoss(pass, row, l)
+		}
+	}
+}
+
+// lossOf finds the first end of a write's error at which a conflict is lost.
+func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
+	if !conflicts(row) {
+		return nil // the server never answers 409
+	}
+	var fates []effects.Fate
+	for _, s := range row.Stories {
+		if !reviewed(pass, s) || len(s.Reads()) == 0 {
+			continue // the object was not read here: the version is somebody else's
+		}
+		if fates == nil {
+			fates = pass.Effects.Fates(row.Site)
+		}
+		for _, fate := range fates {
+			entries, inline := ends(pass, fate)
+			for _, en := range entries {
+				l := &loss{story: s, fate: fate, entry: en, inline: inline}
+				if leadsTo(s, fate) && l.judge(pass, row) {
+					return l
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// conflicts tells whether a write carries the version of the read.
+func conflicts(row *effects.Entry) bool {
+	switch row.Call.Effect {
+	case kube.Update, kube.UpdateStatus, kube.UpdateSubresource:
+		return true
+	case kube.ReadModifyWrite:
+		return row.Call.Protection == "conditions-only"
+	}
+	p := row.Stories[0].Write.Patch
+	return p != nil && p.Lock == effects.Locked && p.Type != effects.JSONPatch
+}
+
+// ends are the entry points at whose expense an error is lost: those that run its end themselves. Where only goroutines
+// lead there, they are those that start them, and inline is false.
+func ends(pass *rule.Pass, fate effects.Fate) (entries []*program.Entry, inline bool) {
+	if fate.Entry != nil {
+		return []*program.Entry{fate.Entry}, true
+	}
+	if entries = pass.Program.EntriesInline(fate.Func); len(entries) > 0 {
+		return entries, true
+	}
+	return pass.Program.EntriesOf(fate.Func), false
+}
+
+// leadsTo tells whether the story's function is on the way of the error, or beyond it.
+func leadsTo(s *effects.Story, fate effects.Fate) bool {
+	if s.Func == fate.Func || s.Write.Origin.Parent() == fate.Func {
+		return true
+	}
+	for _, site := range append(fate.Path[:len(fate.Path):len(fate.Path)], s.Write.Chain...) {
+		if site.Parent() == s.Func || site.Parent() == fate.Func {
+			return true
+		}
+	}
+	return false
+}
+
+// judge decides whether the end of the error loses the change, and how bad that is.
+func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
+	if l.fate.Kind != effects.Dropped && l.fate.Kind != effects.Surfaced || l.entry.Domain == program.Test {
+		return false // retried, called again, or told from other errors
+	}
+	if !l.inline || l.entry.Kind == program.EntryMain || l.entry.Kind == program.EntryRunnable || l.entry.Kind == program.EntryElected {
+		// Loops come back with a new read, unless a goroutine keeps the object for longer.
+		l.severity, l.reason, l.how = finding.High, "the goroutine keeps the object and never reads it again", "is logged at most"
+		return l.fate.Kind == effects.Dropped && keptBySpawned(l.story)
+	}
+	switch l.entry.Kind {
+	case program.EntryHTTP, program.EntryGRPC, program.EntryWebhook:
+		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
+		l.how = "fails the request"
+		if l.fate.Kind == effects.Dropped && ignored(l.fate) {
+			l.severity, l.reason, l.how = finding.High, "nobody gets to know", "is dropped"
+		}
+		return true
+	case program.EntryInformer:
+		l.severity, l.reason, l.how = finding.High, "an event handler is not called again", "is logged at most"
+		return l.fate.Kind == effects.Dropped
+	case program.EntryReconcile:
+		l.severity, l.reason, l.how = finding.High, "no controller watches the kind, so nothing starts the reconcile again", "is not returned"
+		return l.fate.Kind == effects.Dropped && !pass.Program.Watched(row.Kind) && row.Kind.Name != "" && !primary(l)
+	}
+	return false // health checks, metrics, tests
+}
+
+// ignored tells whether nobody looks at the error at all.
+func ignored(fate effects.Fate) bool {
+	call, ok := fate.At.(*ssa.Call)
+	return !ok || !effects.LooksAtError(call)
+}
+
+// primary tells whether the object has the kind that the reconcile is about: the one it reads first, or is given.
+func primary(l *loss) bool {
+	for _, param := range l.entry.Func.Params {
+		if k, ok := kube.KindOf(param.Type()); ok && k.Same(mustKind(l.story)) {
+			return true
+		}
+	}
+	for _, r := range l.story.Reads() {
+		if r.At.Parent() == l.entry.Func && len(r.Chain) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func mustKind(s *effects.Story) kube.Kind {
+	k, _ := s.Kind()
+	return k
+}
+
+// keptBySpawned tells whether a goroutine writes an object that was read before it was started, and never reads it again.
+func keptBySpawned(s *effects.Story) bool {
+	if !s.Write.Spawned {
+		return false
+	}
+	for _, r := range s.Reads() {
+		if r.Spawned {
+			return false
+		}
+	}
+	return true
+}
+
+func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
+	s, kind := l.story, kindName(l.story)
+	domain := l.entry.Domain
+	proof := pass.Program.DomainAt(row.Site).Proof(domain)
+	read := s.Reads()[len(s.Reads())-1]
+	related := []rule.Related{{Func: read.Func(), Pos: read.Pos(), Message: "the object is read here"}}
+	if l.fate.At != row.Site {
+		related = append(related, rule.Related{Func: l.fate.Func, Pos: l.fate.At.Pos(), Message: "the error ends here"})
+	}
+	pass.Report(rule.Report{
+		Func: row.Site.Parent(), Pos: row.Site.Pos(),
+		Severity: l.severity, Reason: l.reason,
+		Message: fmt.Sprintf("a conflict of the %s of %s %s in %s; the change is not made and nothing tries again",
+			verb(s.Write), kind, l.how, program.Name(l.fate.Func)),
+		About:  kind + " " + verb(s.Write),
+		Domain: domain, Proof: proof, Related: related,
+		Scenario: lossScenario(l, row),
+		Fix: rule.Fix{
+			Description: "Read, change and write again after a conflict.",
+			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	// read the %s again, decide again, change it
+	return … // the %s of %s:%s
+})`, kind, verb(s.Write), program.Name(row.Site.Parent()), lineOf(pass, row.Site)),
+		},
+	})
+}
+
+func lineOf(pass *rule.Pass, site ssa.CallInstruction) string {
+	_, line, _ := pass.Program.Position(site.Pos())
+	return fmt.Sprint(line)
+}
+
+func lossScenario(l *loss, row *effects.Entry) *rule.Scenario {
+	s := rule.NewScenario()
+	kind := kindName(l.story)
+	read := l.story.Reads()[len(l.story.Reads())-1]
+	a := s.Actor("replica A", l.entry.String())
+	b := s.Actor("another writer", "anybody who writes the same "+kind)
+	a.Step(read.Pos(), "reads the "+kind, "resourceVersion 41")
+	b.Step(row.Site.Pos(), "writes any field of it", "stored: resourceVersion 42")
+	a.Step(row.Site.Pos(), "sends the "+verb(l.story.Write)+" with resourceVersion 41", "409 Conflict")
+	at := l.fate.At
+	if !at.Pos().IsValid() {
+		at = row.Site
+	}
+	a.Step(at.Pos(), "the error "+l.how, "")
+	s.Outcome("the change of the %s is never stored, although trying again would have worked", kind)
+	return s
+}

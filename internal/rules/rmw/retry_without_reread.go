@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rmw
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var retryWithoutReread = &rule.Rule{
+	ID:        "rmw/retry-without-reread",
+	Title:     "a retry on conflict writes an object that was read before it",
+	Checklist: []string{"1.2"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "retry_without_reread.md"),
+	Check:     checkRetryWithoutReread,
+}
+
+func checkRetryWithoutReread(pass *rule.Pass) {
+	for _, r := range pass.Effects.Retries() {
+		fn := r.Body
+		if pass.Program.InTest(fn) || pass.Program.TestSupport(fn) || pass.Program.Generated(fn) {
+			continue
+		}
+		if w := staleWrite(pass, fn, func(ssa.Instruction) bool { return true }, nil); w != nil {
+			reportReread(pass, r.Site, program.Target(r.Site).Name(), w)
+		}
+	}
+	for _, row := range pass.Effects.Ledger {
+		checkOwnLoop(pass, row)
+	}
+}
+
+// checkOwnLoop looks at a loop that the code itself makes: it sends the write again until it succeeds.
+func checkOwnLoop(pass *rule.Pass, row *effects.Entry) {
+	fn := row.Site.Parent()
+	if !pass.Effects.RetriedInLoop(row.Site) || !conflicts(row) || pass.Program.InTest(fn) || pass.Program.TestSupport(fn) || pass.Program.Generated(fn) {
+		return
+	}
+	inLoop := func(at ssa.Instruction) bool { return effects.SameLoop(at, row.Site) }
+	if w := staleWrite(pass, fn, inLoop, row.Site); w != nil {
+		reportReread(pass, row.Site, "the loop", w)
+	}
+}
+
+// staleWrite returns a write of fn whose object comes from before the part that is repeated, and is not read in it. Nil if
+// every object is read again, or replaced by one that may be.
+func staleWrite(pass *rule.Pass, fn *ssa.Function, repeated func(ssa.Instruction) bool, only ssa.CallInstruction) *effects.Event {
+	var stale *effects.Event
+	for _, ev := range pass.Effects.Events(fn) {
+		if ev.Kind != effects.Write || !versioned(ev) || !repeated(ev.At) || only != nil && ev.Origin != only {
+			continue
+		}
+		if ev.Root == nil || only == nil && !captured(ev.Root, fn) {
+			if only == nil {
+				continue // made in the body, or reached in ways that are not followed
+			}
+		}
+		if refreshed(pass, fn, ev, repeated) {
+			if only != nil {
+				return nil // one of the objects that the write can mean is read again
+			}
+			continue
+		}
+		if stale == nil {
+			stale = ev
+		}
+	}
+	return stale
+}
+
+// versioned tells whether a write sends the version of its object.
+func versioned(w *effects.Event) bool {
+	return conflicts(&effects.Entry{Call: w.Call, Stories: []*effects.Story{{Write: w}}}) && w.Call.Effect.IsWrite()
+}
+
+func captured(root ssa.Value, fn *ssa.Function) bool {
+	free, ok := root.(*ssa.FreeVar)
+	return ok && free.Parent() == fn
+}
+
+// refreshed tells whether the repeated part reads the object of a write, or what it was copied from, or assigns another
+// object to its variable.
+func refreshed(pass *rule.Pass, fn *ssa.Function, w *effects.Event, repeated func(ssa.Instruction) bool) bool {
+	kin := pass.Effects.KinOf(fn, w.Object)
+	for _, ev := range pass.Effects.Events(fn) {
+		if (ev.Kind == effects.Read || ev.Kind == effects.Copy && ev.Object == w.Object && !captured(ev.From.Root, fn)) && repeated(ev.At) {
+			for _, o := range kin {
+				if o.Root == ev.Root {
+					return true
+				}
+			}
+		}
+	}
+	for _, o := range kin {
+		if refs := o.Root.Referrers(); refs != nil {
+			for _, ref := range *refs {
+				if st, ok := ref.(*ssa.Store); ok && st.Addr == o.Root && repeated(st) {
+					return true
+				}
+			}
+		}
+		if !captured(o.Root, fn) && repeatedRoot(o.Root, repeated) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeatedRoot tells whether an object is made in the repeated part by a call, which may read it.
+func repeatedRoot(root ssa.Value, repeated func(ssa.Instruction) bool) bool {
+	call, ok := root.(*ssa.Call)
+	if ex, isExtract := root.(*ssa.Extract); isExtract {
+		call, ok = ex.Tuple.(*ssa.Call)
+	}
+	if !ok || !repeated(call) {
+		return false
+	}
+	row := program.Model(call)
+	return row == nil || row.Effect.IsRead()
+}
+
+func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effects.Event) {
+	p := pass.Program
+	kind := "object"
+	for _, row := range pass.Effects.Ledger {
+		if row.Site == w.Origin && row.Kind.Name != "" {
+			kind = row.Kind.Name
+		}
+	}
+	set := p.DomainAt(at)
+	domain := set.Worst()
+	s := rule.NewScenario()
+	a := s.Actor("this replica", runs(set.Proof(domain), program.Name(at.Parent())))
+	b := s.Actor("another writer", "anybody who writes the same "+kind)
+	b.Step(w.Pos(), "writes the "+kind, "stored: resourceVersion 42")
+	a.Step(w.Pos(), fmt.Sprintf("sends the %s with the version from before the retry", verb(w)), "resourceVersion 41: 409 Conflict")
+	a.Step(at.Pos(), "runs the body again; nothing in it reads the "+kind, "still resourceVersion 41")
+	a.Step(w.Pos(), "sends the same version again", "409 Conflict, until the attempts are used up")
+	s.Outcome("once the %s has changed, every attempt fails the same way and the change is not made", kind)
+	pass.Report(rule.Report{
+		Func: at.Parent(), Pos: at.Pos(), Severity: finding.High,
+		Reason:  "the first conflict makes all attempts fail",
+		Message: fmt.Sprintf("%s repeats the %s of %s without reading it again; after a conflict every attempt sends the same old resourceVersion", name, verb(w), kind),
+		About:   "retry of " + kind, Domain: domain, Proof: set.Proof(domain),
+		Related:  []rule.Related{{Func: w.Func(), Pos: w.Pos(), Message: "the write that is repeated"}},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "Read the object at the start of every attempt, and change what was read.",
+			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	fresh := &%s{}
+	if err := c.Get(ctx, key, fresh); err != nil {
+		return err
+	}
+	// decide and change on fresh
+	return … // the %s of fresh
+})`, kind, verb(w)),
+		},
+	})
+}
