@@ -322,11 +322,12 @@ func (m Mentions) Word(word string) bool {
 	return false
 }
 
-// Match returns the first of the words, in the order they were found, that an expression matches.
-func (m Mentions) Match(expr *regexp.Regexp) (word string, ok bool) {
+// Match returns what the first group of an expression matches in the first word that it fits, in the order in which the
+// words were found.
+func (m Mentions) Match(expr *regexp.Regexp) (found string, ok bool) {
 	for _, t := range m.text {
-		if expr.MatchString(t) {
-			return t, true
+		if groups := expr.FindStringSubmatch(t); len(groups) > 1 {
+			return groups[1], true
 		}
 	}
 	return "", false

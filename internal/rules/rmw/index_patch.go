@@ -22,9 +22,9 @@ var indexPatch = &rule.Rule{
 	Check:    checkIndexPatch,
 }
 
-// atIndex matches a JSON pointer, or the format of one, that ends in a number or goes on below it; "-" appends and is no
-// index.
-var atIndex = regexp.MustCompile(`^/[\w/~%-]+/(%d|%v|\d+)(/.*)?$`)
+// atIndex matches a JSON pointer, or the format of one, that names an element by a number, alone or in the text of a
+// patch; "-" appends and is no index.
+var atIndex = regexp.MustCompile(`(?:^|")(/[\w/~%-]+/(?:%d|%v|\d+)(?:/[^"]*)?)(?:"|$)`)
 
 func checkIndexPatch(pass *rule.Pass) {
 	for _, row := range pass.Effects.Ledger {

@@ -27,7 +27,7 @@ var lostConflict = &rule.Rule{
 // loss is a conflict that nobody retries.
 type loss struct {
 	story    *effects.Story
-	fate     effects.Fate
+	fate     effects.ErrorFate
 	entry    *program.Entry
 	inline   bool // the entry point runs the end itself, not a goroutine that it starts
 	severity finding.Severity
@@ -48,13 +48,13 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 	if !conflicts(row) {
 		return nil // the server never answers 409
 	}
-	var fates []effects.Fate
+	var fates []effects.ErrorFate
 	for _, s := range row.Stories {
 		if !reviewed(pass, s) || len(s.Reads()) == 0 {
 			continue // the object was not read here: the version is somebody else's
 		}
 		if fates == nil {
-			fates = pass.Effects.Fates(row.Site)
+			fates = pass.Effects.ErrorFates(row.Site)
 		}
 		for _, fate := range fates {
 			entries, inline := ends(pass, fate)
@@ -83,7 +83,7 @@ func conflicts(row *effects.Entry) bool {
 
 // ends are the entry points at whose expense an error is lost: those that run its end themselves. Where only goroutines
 // lead there, they are those that start them, and inline is false.
-func ends(pass *rule.Pass, fate effects.Fate) (entries []*program.Entry, inline bool) {
+func ends(pass *rule.Pass, fate effects.ErrorFate) (entries []*program.Entry, inline bool) {
 	if fate.Entry != nil {
 		return []*program.Entry{fate.Entry}, true
 	}
@@ -94,7 +94,7 @@ func ends(pass *rule.Pass, fate effects.Fate) (entries []*program.Entry, inline 
 }
 
 // leadsTo tells whether the story's function is on the way of the error, or beyond it.
-func leadsTo(s *effects.Story, fate effects.Fate) bool {
+func leadsTo(s *effects.Story, fate effects.ErrorFate) bool {
 	if s.Func == fate.Func || s.Write.Origin.Parent() == fate.Func {
 		return true
 	}
@@ -108,34 +108,34 @@ func leadsTo(s *effects.Story, fate effects.Fate) bool {
 
 // judge decides whether the end of the error loses the change, and how bad that is.
 func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
-	if l.fate.Kind != effects.Dropped && l.fate.Kind != effects.Surfaced || l.entry.Domain == program.Test {
+	if l.fate.Kind != effects.ErrorDropped && l.fate.Kind != effects.ErrorSurfaced || l.entry.Domain == program.Test {
 		return false // retried, called again, or told from other errors
 	}
 	if !l.inline || l.entry.Kind == program.EntryMain || l.entry.Kind == program.EntryRunnable || l.entry.Kind == program.EntryElected {
 		// Loops come back with a new read, unless a goroutine keeps the object for longer.
 		l.severity, l.reason, l.how = finding.High, "the goroutine keeps the object and never reads it again", "is logged at most"
-		return l.fate.Kind == effects.Dropped && keptBySpawned(l.story)
+		return l.fate.Kind == effects.ErrorDropped && keptBySpawned(l.story)
 	}
 	switch l.entry.Kind {
 	case program.EntryHTTP, program.EntryGRPC, program.EntryWebhook:
 		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
 		l.how = "fails the request"
-		if l.fate.Kind == effects.Dropped && ignored(l.fate) {
+		if l.fate.Kind == effects.ErrorDropped && ignored(l.fate) {
 			l.severity, l.reason, l.how = finding.High, "nobody gets to know", "is dropped"
 		}
 		return true
 	case program.EntryInformer:
 		l.severity, l.reason, l.how = finding.High, "an event handler is not called again", "is logged at most"
-		return l.fate.Kind == effects.Dropped
+		return l.fate.Kind == effects.ErrorDropped
 	case program.EntryReconcile:
 		l.severity, l.reason, l.how = finding.High, "no controller watches the kind, so nothing starts the reconcile again", "is not returned"
-		return l.fate.Kind == effects.Dropped && !pass.Program.Watched(row.Kind) && row.Kind.Name != "" && !primary(l)
+		return l.fate.Kind == effects.ErrorDropped && !pass.Program.Watched(row.Kind) && row.Kind.Name != "" && !primary(l)
 	}
 	return false // health checks, metrics, tests
 }
 
 // ignored tells whether nobody looks at the error at all.
-func ignored(fate effects.Fate) bool {
+func ignored(fate effects.ErrorFate) bool {
 	call, ok := fate.At.(*ssa.Call)
 	return !ok || !effects.LooksAtError(call)
 }
