@@ -28,7 +28,7 @@ func (e *Effects) BrokenContract(wait *ChannelOp) *Broken {
 	var signals []*ChannelOp
 	for _, op := range append([]*ChannelOp{wait}, e.Others(wait)...) {
 		if op.Kind != ChannelReceive || !op.Exact || len(op.Channels) != 1 || op.Channels[0].ForeignSends ||
-			e.Wait(op.Value) != WaitChannel {
+			e.Awaits(op.Value) != AwaitChannel {
 			return nil
 		}
 		signals = append(signals, op.Channels[0].Signals()...)

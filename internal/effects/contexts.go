@@ -49,6 +49,8 @@ type Contexts struct {
 	known map[ssa.Value][]ContextOrigin
 	// asking holds the values whose origins are being asked for.
 	asking map[ssa.Value]bool
+	// deep is how far the answer being made has gone.
+	deep int
 }
 
 // Contexts returns the derivations of all contexts of the program. They are followed when first asked for.
@@ -67,8 +69,11 @@ type call struct {
 	depth int
 }
 
-// maxCalls bounds how deep calls that return contexts are looked into.
-const maxCalls = 6
+// maxCalls bounds how deep calls that return contexts are looked into, maxDeep how long a derivation may be.
+const (
+	maxCalls = 4
+	maxDeep  = 60
+)
 
 // Of returns the contexts that v can be derived from, in the order they are found; the same in every run.
 func (c *Contexts) Of(v ssa.Value) []ContextOrigin {
@@ -89,6 +94,11 @@ func (c *Contexts) Of(v ssa.Value) []ContextOrigin {
 }
 
 func (c *Contexts) of(v ssa.Value, inside *call) []ContextOrigin {
+	if c.deep >= maxDeep {
+		return nil
+	}
+	c.deep++
+	defer func() { c.deep-- }()
 	srcs := c.p.SourcesUntil(v, func(v ssa.Value) bool {
 		switch v := v.(type) {
 		case *ssa.Parameter, *ssa.Call:
@@ -126,6 +136,9 @@ func (c *Contexts) parameter(param *ssa.Parameter, inside *call) []ContextOrigin
 	index := parameterOf(fn, param)
 	if inside != nil && inside.fn == fn {
 		if arg := program.ArgumentFor(inside.edge, index); arg != nil {
+			if inside.outer == nil {
+				return c.Of(arg)
+			}
 			return c.of(arg, inside.outer)
 		}
 		return []ContextOrigin{{Root: param}}

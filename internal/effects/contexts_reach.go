@@ -139,3 +139,29 @@ func isPointerToContext(t types.Type) bool {
 	ptr, ok := t.(*types.Pointer)
 	return ok && isContextType(ptr.Elem())
 }
+
+// StopInReach returns the stop channel that a function has: a parameter, a captured variable, or a field of a parameter
+// that is a channel of empty structs to receive from. "" if there is none.
+func StopInReach(fn *ssa.Function) string {
+	isStop := func(t types.Type) bool {
+		ch, ok := t.Underlying().(*types.Chan)
+		return ok && ch.Dir() == types.RecvOnly && isEmptyStruct(ch.Elem())
+	}
+	for _, param := range fn.Params {
+		if isStop(param.Type()) {
+			return "parameter " + param.Name()
+		}
+		named := program.Named(param.Type())
+		if named == nil {
+			continue
+		}
+		if s, ok := named.Underlying().(*types.Struct); ok {
+			for f := range s.Fields() {
+				if isStop(f.Type()) {
+					return "field " + named.Obj().Name() + "." + f.Name()
+				}
+			}
+		}
+	}
+	return ""
+}

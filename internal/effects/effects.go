@@ -24,24 +24,28 @@ type Effects struct {
 	guards  map[*ssa.BasicBlock]Deps
 	deps    map[depKey]Deps
 	objects map[types.Type]bool
+	// apiParts remembers which types API objects are made of.
+	apiParts map[*types.Named]bool
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
-	contexts   *Contexts   // made when first asked for
-	work       *Work       // made when first asked for
-	goroutines *Goroutines // made when first asked for
-	conc       concurrency // gathered when first asked for
+	contexts   *Contexts                        // made when first asked for
+	work       *Work                            // made when first asked for
+	goroutines *Goroutines                      // made when first asked for
+	loads      map[program.FieldKey][]ssa.Value // made when first asked for
+	conc       concurrency                      // gathered when first asked for
 }
 
 // Build gathers the effects of a program.
 func Build(p *program.Program) *Effects {
 	e := &Effects{
-		Program: p,
-		events:  make(map[*ssa.Function][]*Event),
-		guards:  make(map[*ssa.BasicBlock]Deps),
-		deps:    make(map[depKey]Deps),
-		objects: make(map[types.Type]bool),
-		lifted:  make(map[*Event]bool),
+		Program:  p,
+		events:   make(map[*ssa.Function][]*Event),
+		guards:   make(map[*ssa.BasicBlock]Deps),
+		deps:     make(map[depKey]Deps),
+		objects:  make(map[types.Type]bool),
+		apiParts: make(map[*types.Named]bool),
+		lifted:   make(map[*Event]bool),
 	}
 	for _, fn := range p.Funcs {
 		e.Events(fn)

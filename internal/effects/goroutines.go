@@ -326,3 +326,45 @@ func leavesProgram(p *program.Program, made ssa.Value) bool {
 	}
 	return false
 }
+
+// WaitsForNothing recognises a goroutine whose only way out is the end of a context that nothing ends: some caller of the
+// function that starts it gives it Background. It returns that wait, or nil.
+func (g *Goroutines) WaitsForNothing(spawn Spawn) *Endless {
+	if len(spawn.Body.Blocks) > 3 {
+		return nil // does more than wait
+	}
+	for _, b := range spawn.Body.Blocks {
+		for _, instr := range b.Instrs {
+			var ch ssa.Value
+			switch instr := instr.(type) {
+			case *ssa.UnOp:
+				if instr.Op == token.ARROW {
+					ch = instr.X
+				}
+			case *ssa.Select:
+				if instr.Blocking && len(instr.States) == 1 {
+					ch = instr.States[0].Chan
+				}
+			}
+			if ch == nil {
+				continue
+			}
+			done, ok := stripChange(ch).(*ssa.Call)
+			if !ok || !isDoneCall(done) || !g.someUnending(done.Call.Value) {
+				return nil
+			}
+			return &Endless{At: instr, Why: "a wait for a context that nothing ends", In: spawn.Body}
+		}
+	}
+	return nil
+}
+
+// someUnending tells whether one of the contexts that a value can be is never ended.
+func (g *Goroutines) someUnending(ctx ssa.Value) bool {
+	for _, o := range g.contexts.Of(ctx) {
+		if o.Kind == BackgroundContext && !o.Bounded && !o.Cancellable && o.Deferred == nil {
+			return true
+		}
+	}
+	return false
+}

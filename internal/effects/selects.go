@@ -51,32 +51,32 @@ func isInt(v ssa.Value, n int64) bool {
 	return ok && c.Value != nil && c.Value.Kind() == constant.Int && c.Int64() == n
 }
 
-// WaitKind says what a case of a select waits for.
-type WaitKind int
+// AwaitKind says what a case of a select waits for.
+type AwaitKind int
 
 // The kinds of waits.
 const (
-	WaitUnknown WaitKind = iota
-	WaitChannel          // a channel of own code
-	WaitDone             // the end of a context
-	WaitTime             // a timer, a ticker, time.After
+	AwaitUnknown AwaitKind = iota
+	AwaitChannel           // a channel of own code
+	AwaitDone              // the end of a context
+	AwaitTime              // a timer, a ticker, time.After
 )
 
-// Wait returns what the channel operand v stands for.
-func (e *Effects) Wait(v ssa.Value) WaitKind {
+// Awaits returns what the channel operand v stands for.
+func (e *Effects) Awaits(v ssa.Value) AwaitKind {
 	e.Channels()
 	if isDone(e.Program, v) {
-		return WaitDone
+		return AwaitDone
 	}
 	for _, src := range e.Program.Sources(v).Values {
 		if isClock(src) {
-			return WaitTime
+			return AwaitTime
 		}
 	}
 	if len(e.conc.resolver.resolve(v).channels) > 0 {
-		return WaitChannel
+		return AwaitChannel
 	}
-	return WaitUnknown
+	return AwaitUnknown
 }
 
 // isClock tells whether a channel comes from a timer, a ticker or a clock.

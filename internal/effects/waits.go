@@ -3,124 +3,319 @@
 package effects
 
 import (
+	"go/token"
+	"go/types"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
 
-// GroupCall is a call of a method of a sync.WaitGroup (or of an errgroup's Wait).
-type GroupCall struct {
-	Site   ssa.CallInstruction
-	Method string // Add, Done, Wait, Go
-	Place  string
-	Func   *ssa.Function
+// WaitKind is what a remaining time is used for, where less than nothing means something else than no wait.
+type WaitKind string
+
+// The uses of remaining times.
+const (
+	// Requeue: zero or less is no requeue at all, see controller-runtime's reconcileHandler.
+	Requeue WaitKind = "RequeueAfter"
+	// Grace: zero deletes at once, and the API server rejects or raises what is negative.
+	Grace WaitKind = "GracePeriodSeconds"
+	// Tick: time.NewTicker panics unless its period is positive.
+	Tick WaitKind = "the period of a ticker"
+)
+
+// Wait is a remaining time that can be zero or negative where it is used.
+type Wait struct {
+	Kind WaitKind
+	// Use is the instruction that uses it, Difference the value that the clock's reading takes part in.
+	Use        ssa.Instruction
+	Difference ssa.Value
+	// Until is the time that is waited for.
+	Until ssa.Value
+	// Reading is the reading of the clock in the difference.
+	Reading ssa.Value
+	// Test is the branch that compares the same time with an earlier reading; nil if nothing does.
+	Test *ssa.If
 }
 
-// GroupCalls returns the calls on wait groups that stand in fn itself.
-func (e *Effects) GroupCalls(fn *ssa.Function) []GroupCall {
-	if known, ok := e.conc.groups[fn]; ok {
-		return known
-	}
-	var out []GroupCall
-	for site := range program.Sites(fn) {
-		target := program.Target(site)
-		if target == nil {
+// Waits returns the remaining times of own code that nothing keeps above zero, in source order.
+func (e *Effects) Waits() []Wait {
+	var out []Wait
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
 			continue
 		}
-		recv := program.Receiver(site)
-		if recv == nil || !isGroup(recv) {
-			continue
-		}
-		switch target.Name() {
-		case "Add", "Done", "Wait", "Go":
-			out = append(out, GroupCall{site, target.Name(), e.Variable(recv), fn})
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if kind, v := waitUse(instr); v != nil {
+					w := &waitWalk{e: e, kind: kind, use: instr, seen: make(map[ssa.Value]bool)}
+					w.value(v)
+					out = append(out, w.out...)
+				}
+			}
 		}
 	}
-	if e.conc.groups == nil {
-		e.conc.groups = make(map[*ssa.Function][]GroupCall)
-	}
-	e.conc.groups[fn] = out
 	return out
 }
 
-func isGroup(v ssa.Value) bool {
-	return program.IsNamed(v.Type(), "sync", "WaitGroup") || program.IsNamed(v.Type(), "golang.org/x/sync/errgroup", "Group")
-}
+const metaPath = "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// JoinedBy tells whether an instruction waits for the end of a goroutine, or for a word from it: Wait on a group that it
-// belongs to, or a receive that only it can answer.
-func (e *Effects) JoinedBy(g Goroutine, instr ssa.Instruction) bool {
-	if call, ok := instr.(*ssa.Call); ok {
-		return e.waitsFor(g, call)
-	}
-	for _, op := range e.Channels().At(instr) {
-		if op.Alone() && op.Kind == ChannelReceive && e.answeredBy(g, op) {
-			return true
+// waitUse tells what an instruction waits for; nil when it does not wait.
+func waitUse(instr ssa.Instruction) (WaitKind, ssa.Value) {
+	switch x := instr.(type) {
+	case *ssa.Store:
+		f, ok := x.Addr.(*ssa.FieldAddr)
+		if !ok {
+			return "", nil
 		}
-	}
-	return false
-}
-
-// JoinEdges returns the select cases of fn that are taken only after a word from the goroutine.
-func (e *Effects) JoinEdges(g Goroutine, fn *ssa.Function) map[Edge]bool {
-	edges := make(map[Edge]bool)
-	for _, op := range e.Channels().In(fn) {
-		if op.Select == nil || op.Kind != ChannelReceive || !e.answeredBy(g, op) {
-			continue
-		}
-		if edge, ok := CaseEdge(op.Select, op.Case); ok {
-			edges[edge] = true
-		}
-	}
-	return edges
-}
-
-// answeredBy tells whether some channel behind a receive is signalled by the goroutine.
-func (e *Effects) answeredBy(g Goroutine, op *ChannelOp) bool {
-	reach := e.Reach(g.Func)
-	for _, c := range op.Channels {
-		for _, s := range c.Signals() {
-			if reach[s.Func] {
-				return true
+		name, _ := fieldOf(f.X.Type(), f.Field)
+		switch {
+		case name == "RequeueAfter" && program.IsNamed(f.X.Type(), "sigs.k8s.io/controller-runtime/pkg/reconcile", "Result"):
+			if comparedField(f) {
+				return "", nil // what is stored is looked at once more
 			}
+			return Requeue, x.Val
+		case name == "GracePeriodSeconds" && (program.IsNamed(f.X.Type(), metaPath, "DeleteOptions") || typeOf(f.X) == "DeleteOptions"):
+			return Grace, x.Val
+		}
+	case *ssa.MakeInterface:
+		if typeOf(x.X) == "GracePeriodSeconds" {
+			return Grace, x.X
+		}
+	case ssa.CallInstruction:
+		target := program.Target(x)
+		if target == nil || target.Pkg() == nil || len(x.Common().Args) == 0 {
+			return "", nil
+		}
+		last := x.Common().Args[len(x.Common().Args)-1]
+		switch {
+		case target.Pkg().Path() == metaPath && target.Name() == "NewDeleteOptions":
+			return Grace, last
+		case (target.Name() == "NewTicker" || target.Name() == "Tick") && isDuration(last.Type()):
+			return Tick, last
 		}
 	}
-	return false
+	return "", nil
 }
 
-func (e *Effects) waitsFor(g Goroutine, call *ssa.Call) bool {
-	check := func(w GroupCall) bool {
-		if w.Method != "Wait" {
-			return false
-		}
-		if g.Start != nil && program.Receiver(g.Start) != nil && isGroup(program.Receiver(g.Start)) {
-			if e.Variable(program.Receiver(g.Start)) == w.Place {
-				return true
-			}
-		}
-		for fn := range e.Reach(g.Func) {
-			for _, d := range e.GroupCalls(fn) {
-				if d.Method == "Done" && d.Place == w.Place {
-					return true
-				}
-			}
-		}
+func isDuration(t types.Type) bool { return program.IsNamed(t, "time", "Duration") }
+
+// comparedField tells whether the field of a local variable is compared with something.
+func comparedField(f *ssa.FieldAddr) bool {
+	if f.X.Referrers() == nil {
 		return false
 	}
-	for _, w := range e.GroupCalls(call.Parent()) {
-		if w.Site == call {
-			return check(w)
-		}
-	}
-	for _, edge := range e.Program.Callees(call) {
-		if edge.How == program.Starts {
+	for _, ref := range *f.X.Referrers() {
+		other, ok := ref.(*ssa.FieldAddr)
+		if !ok || other.Field != f.Field {
 			continue
 		}
-		for fn := range e.Reach(edge.Callee) {
-			for _, w := range e.GroupCalls(fn) {
-				if check(w) {
-					return true
-				}
+		for _, use := range *other.Referrers() {
+			if load, ok := use.(*ssa.UnOp); ok && compared(load) {
+				return true
 			}
+		}
+	}
+	return false
+}
+
+// compared tells whether a value is an operand of an order comparison, itself or converted.
+func compared(v ssa.Value) bool {
+	if v.Referrers() == nil {
+		return false
+	}
+	for _, ref := range *v.Referrers() {
+		switch x := ref.(type) {
+		case *ssa.BinOp:
+			switch x.Op {
+			case token.LSS, token.LEQ, token.GTR, token.GEQ:
+				return true
+			}
+		case *ssa.Convert:
+			if compared(x) {
+				return true
+			}
+		case *ssa.Call:
+			if b, ok := x.Call.Value.(*ssa.Builtin); ok && b.Name() == "max" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+type waitWalk struct {
+	e     *Effects
+	kind  WaitKind
+	use   ssa.Instruction
+	depth int
+	seen  map[ssa.Value]bool
+	out   []Wait
+}
+
+// value goes back from the use to the differences with the clock. Whatever is compared on the way counts as tested.
+func (w *waitWalk) value(v ssa.Value) {
+	if v == nil || w.seen[v] || compared(v) {
+		return
+	}
+	w.seen[v] = true
+	switch x := v.(type) {
+	case *ssa.Phi:
+		for _, edge := range x.Edges {
+			w.value(edge)
+		}
+	case *ssa.Convert:
+		w.value(x.X)
+	case *ssa.ChangeType:
+		w.value(x.X)
+	case *ssa.Extract:
+		if call, ok := x.Tuple.(*ssa.Call); ok {
+			w.through(call, x.Index)
+		}
+	case *ssa.Alloc:
+		for _, stored := range w.e.Program.StoredAt(x) {
+			w.value(stored)
+		}
+	case *ssa.UnOp:
+		if alloc, ok := x.X.(*ssa.Alloc); ok && x.Op == token.MUL {
+			w.value(alloc)
+		}
+	case *ssa.BinOp:
+		w.operator(x)
+	case *ssa.Call:
+		w.call(x)
+	}
+}
+
+func (w *waitWalk) operator(x *ssa.BinOp) {
+	switch x.Op {
+	case token.MUL, token.QUO:
+		w.value(x.X)
+		w.value(x.Y)
+	case token.SUB:
+		// ttl - time.Since(t), ttl - now.Sub(t)
+		if call, ok := x.Y.(*ssa.Call); ok {
+			if t, reading := w.elapsed(call); t != nil {
+				w.found(x, t, reading)
+			}
+		}
+	}
+}
+
+// elapsed reads time.Since(t) and now.Sub(t).
+func (w *waitWalk) elapsed(call *ssa.Call) (t, reading ssa.Value) {
+	target := program.Target(call)
+	if target == nil || !isDuration(call.Type()) {
+		return nil, nil
+	}
+	args := call.Call.Args
+	switch {
+	case target.Name() == "Since" && len(args) > 0:
+		return args[len(args)-1], call
+	case target.Name() == "Sub" && target.Pkg().Path() == "time" && w.e.isNow(args[0]):
+		return args[1], args[0]
+	}
+	return nil, nil
+}
+
+// isNow tells whether a time is nothing but a reading of the clock.
+func (e *Effects) isNow(v ssa.Value) bool {
+	moments := e.Moments(v)
+	for _, m := range moments {
+		if m.Clock == nil || m.Moved {
+			return false
+		}
+	}
+	return len(moments) > 0
+}
+
+func (w *waitWalk) call(call *ssa.Call) {
+	if b, ok := call.Call.Value.(*ssa.Builtin); ok {
+		if b.Name() == "min" {
+			for _, arg := range call.Call.Args {
+				w.value(arg)
+			}
+		}
+		return // max keeps it up
+	}
+	target := program.Target(call)
+	if target == nil || target.Pkg() == nil {
+		return
+	}
+	args := call.Call.Args
+	switch path := target.Pkg().Path(); {
+	case target.Name() == "Until" && len(args) > 0 && isDuration(call.Type()):
+		w.found(call, args[len(args)-1], call)
+	case path == "time" && target.Name() == "Sub" && w.e.isNow(args[1]):
+		w.found(call, args[0], args[1])
+	case path == "time" && len(args) > 0 && isDuration(args[0].Type()): // Round, Seconds
+		w.value(args[0])
+	case path == "k8s.io/apimachinery/pkg/util/wait" && target.Name() == "Jitter", path == "k8s.io/utils/ptr" && target.Name() == "To":
+		w.value(args[0])
+	default:
+		w.through(call, 0)
+	}
+}
+
+// through goes on with what own functions return.
+func (w *waitWalk) through(call *ssa.Call, result int) {
+	if w.depth >= 3 {
+		return
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	for _, callee := range w.e.Program.Static(call) {
+		for _, b := range callee.Blocks {
+			if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && result < len(ret.Results) {
+				w.value(ret.Results[result])
+			}
+		}
+	}
+}
+
+// found keeps a difference that can be zero or negative.
+func (w *waitWalk) found(difference, until, reading ssa.Value) {
+	if w.e.ahead(until) {
+		return
+	}
+	at := difference.(ssa.Instruction)
+	blocks := []*ssa.BasicBlock{at.Block()}
+	if at.Parent() == w.use.Parent() {
+		blocks = append(blocks, w.use.Block())
+	}
+	wait := Wait{Kind: w.kind, Use: w.use, Difference: difference, Until: until, Reading: reading}
+	for _, b := range blocks {
+		for _, branch := range Conditions(b) {
+			g := w.e.clockTest(branch, reading, until)
+			if g.same {
+				return // tested with this very reading
+			}
+			if g.other {
+				wait.Test = branch
+			}
+		}
+	}
+	if wait.Test == nil && !w.e.stored(until) {
+		return // nothing shows that the time can lie behind
+	}
+	w.out = append(w.out, wait)
+}
+
+// ahead tells whether a time is made by adding to a reading of the clock: it lies ahead by construction.
+func (e *Effects) ahead(v ssa.Value) bool {
+	moments := e.Moments(v)
+	for _, m := range moments {
+		if m.Clock == nil || !m.Moved {
+			return false
+		}
+	}
+	return len(moments) > 0
+}
+
+// stored tells whether a time is read from an API object.
+func (e *Effects) stored(v ssa.Value) bool {
+	for _, m := range e.Moments(v) {
+		if m.Stored != "" {
+			return true
 		}
 	}
 	return false

@@ -179,6 +179,9 @@ func (w *Work) foreign(site ssa.CallInstruction) WorkKind {
 	if sig.Params().Len() == 0 || !isContextType(sig.Params().At(0).Type()) {
 		return NoWork
 	}
+	if sig.Recv() == nil && strings.HasPrefix(target.Name(), "New") {
+		return NoWork // a constructor: what it makes keeps the context and must not end with a request
+	}
 	path := target.Pkg().Path()
 	for _, prefix := range bookkeeping {
 		if path == strings.TrimSuffix(prefix, "/") || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/") {

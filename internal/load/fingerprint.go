@@ -31,18 +31,33 @@ func Key(ctx context.Context, cfg Config, salt string) (string, error) {
 var goSettings = []string{"GOFLAGS", "GOWORK", "GOOS", "GOARCH", "CGO_ENABLED", "GO111MODULE", "GOEXPERIMENT",
 	"GOROOT", "GOPATH", "GOMODCACHE", "GOENV", "GODEBUG", "GO386", "GOAMD64", "GOARM", "GOARM64"}
 
-// fingerprint hashes the inputs of a review, and of each Go file what part returns.
-func fingerprint(ctx context.Context, cfg Config, salt string, part func(src []byte) []byte) (string, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "load 1\n%q\n%q\n%q\n%q\n%t\n", salt, cfg.Dir, cfg.Patterns, cfg.Tags, cfg.Tests)
-	for _, name := range goSettings {
-		fmt.Fprintf(h, "%s=%q\n", name, getenv(cfg.Env, name))
+// Settings describes the go command that is used for cfg and what it is told by the environment.
+func Settings(ctx context.Context, cfg Config) (string, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return "", err
 	}
 	toolchain, err := toolchain(ctx, cfg)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(h, "%q\n", toolchain)
+	var b strings.Builder
+	for _, name := range goSettings {
+		fmt.Fprintf(&b, "%s=%q\n", name, getenv(cfg.Env, name))
+	}
+	fmt.Fprintf(&b, "%q", toolchain)
+	return b.String(), nil
+}
+
+// fingerprint hashes the inputs of a review, and of each Go file what part returns.
+func fingerprint(ctx context.Context, cfg Config, salt string, part func(src []byte) []byte) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "load 1\n%q\n%q\n%q\n%q\n%t\n", salt, cfg.Dir, cfg.Patterns, cfg.Tags, cfg.Tests)
+	settings, err := Settings(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintln(h, settings)
 	files, err := inputs(cfg)
 	if err != nil {
 		return "", fmt.Errorf("looking for the files under review: %w", err)

@@ -66,6 +66,14 @@ func goList(ctx context.Context, cfg Config, r request) ([]*listed, error) {
 	if cfg.Tags != "" {
 		args = append(args, "-tags="+cfg.Tags)
 	}
+	if len(cfg.Overlay) > 0 {
+		name, remove, err := overlayFile(cfg.Overlay)
+		if err != nil {
+			return nil, err
+		}
+		defer remove()
+		args = append(args, "-overlay="+name)
+	}
 	args = append(append(args, "--"), r.patterns...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.dir

@@ -4,6 +4,7 @@ package load
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -161,4 +162,34 @@ func within(path, dir string) bool {
 func compareErrors(a, b Error) int {
 	return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Msg, b.Msg))
+}
+
+// maxTypeErrors is how many type errors of one package are told in full: the first ones show the cause.
+const maxTypeErrors = 3
+
+// summarise keeps the first type errors of each package and counts the rest in one more row. Errors are sorted.
+func summarise(errs []Error) []Error {
+	all := make(map[string]int)
+	for _, e := range errs {
+		if e.Kind == "type" {
+			all[e.Package]++
+		}
+	}
+	told := make(map[string]int)
+	var out []Error
+	for _, e := range errs {
+		rest := all[e.Package] - maxTypeErrors
+		if e.Kind != "type" || rest < 2 {
+			out = append(out, e)
+			continue
+		}
+		told[e.Package]++
+		if told[e.Package] == maxTypeErrors+1 {
+			e.Msg = fmt.Sprintf("and %d more type errors in this package, from here on", rest)
+		}
+		if told[e.Package] <= maxTypeErrors+1 {
+			out = append(out, e)
+		}
+	}
+	return out
 }

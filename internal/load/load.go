@@ -34,6 +34,9 @@ type Config struct {
 	Jobs int
 	// Env is the environment for the go command; nil means the process's own.
 	Env []string
+	// Overlay has the contents of existing files that differ from those on the disk, by absolute path with symlinks
+	// resolved: a fix to be tried, a buffer to be saved.
+	Overlay map[string][]byte
 	// Cache, when not nil, keeps what the go command listed for the next run.
 	Cache *Store
 	// Progress, when not nil, is told the name of each phase as it begins.
@@ -121,6 +124,9 @@ func Load(ctx context.Context, cfg Config) (*Code, error) {
 		return nil, err
 	}
 	units := newUnits(listing, cfg.Tests)
+	for _, u := range units {
+		u.overlay = cfg.Overlay
+	}
 	cfg.Progress("parse")
 	place(units)
 	slots := newSlots(cfg.Jobs)
@@ -188,6 +194,7 @@ func assemble(root string, l *listing, units []*unit) *Code {
 	}
 	code.Fset.AddExistingFiles(files...)
 	slices.SortFunc(code.Errors, compareErrors)
+	code.Errors = summarise(code.Errors)
 	return code
 }
 

@@ -18,7 +18,7 @@ type kept struct {
 // listCached is list, except that it does not run the go command when nothing that the command looks at has changed
 // since a former run: most edits leave package clauses, build constraints and imports alone.
 func listCached(ctx context.Context, cfg Config) (*listing, error) {
-	if cfg.Cache == nil {
+	if cfg.Cache == nil || len(cfg.Overlay) > 0 {
 		return list(ctx, cfg)
 	}
 	key, keyErr := fingerprint(ctx, cfg, "list", header)

@@ -17,7 +17,7 @@ import (
 func (u *unit) parse(buf *bytes.Buffer) {
 	for i, path := range u.files {
 		buf.Reset()
-		if err := readFile(path, buf); err != nil {
+		if err := u.contents(path, buf); err != nil {
 			u.fail("load", path, 0, "reading the file: "+err.Error())
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -92,6 +94,27 @@ func (s *Store) Put(key string, data []byte) error {
 		return fmt.Errorf("writing to the cache: %w", err)
 	}
 	s.trim()
+	return nil
+}
+
+// Clean removes all entries, and no other file that may lie beside them.
+func (s *Store) Clean() error {
+	if s == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		_, notHex := hex.DecodeString(e.Name())
+		if isEntry := notHex == nil && len(e.Name()) == hex.EncodedLen(sha256.Size); isEntry || strings.HasPrefix(e.Name(), tempPrefix) {
+			err = cmp.Or(err, os.Remove(filepath.Join(s.dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cleaning the cache: %w", err)
+	}
 	return nil
 }
 

@@ -26,10 +26,12 @@ type unit struct {
 
 	fset  *token.FileSet // of this unit alone, see place
 	sizes []int          // of files, as they were when placed
-	trees []*ast.File    // until checked
-	types *types.Package
-	pkg   *Package // of own units
-	errs  []Error
+	// overlay has the contents of files that are not read from the disk
+	overlay map[string][]byte
+	trees   []*ast.File // until checked
+	types   *types.Package
+	pkg     *Package // of own units
+	errs    []Error
 }
 
 // newUnit makes a unit of files in the directory of a listed package. The imports are to be added.
@@ -82,7 +84,9 @@ func place(units []*unit) {
 		}
 		u.sizes = make([]int, len(u.files))
 		for i, path := range u.files {
-			if info, err := os.Stat(path); err == nil {
+			if src, ok := u.overlay[path]; ok {
+				u.sizes[i] = len(src)
+			} else if info, err := os.Stat(path); err == nil {
 				u.sizes[i] = int(info.Size())
 			}
 			base += u.sizes[i] + 1

@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -266,58 +262,6 @@ func constantResult(fn *ssa.Function) (value, known bool) {
 		value, known = v, true
 	}
 	return value, known
-}
-
-// manifestSets looks for a YAML file of the tree that passes --name (not =false), and returns its relative path. Helm
-// charts and kustomize bases count: what is deployed decides, not the flag's default.
-func (p *Program) manifestSets(name string) string {
-	if p.flags == nil {
-		p.flags = p.scanManifests()
-	}
-	if files := p.flags[name]; len(files) > 0 {
-		return files[0]
-	}
-	return ""
-}
-
-// scanManifests indexes the leader election flags that the YAML files of the tree set. Files are read in name order.
-func (p *Program) scanManifests() map[string][]string {
-	found := make(map[string][]string)
-	_ = filepath.WalkDir(p.Code.Root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // what cannot be read sets no flag
-		}
-		name := d.Name()
-		if d.IsDir() {
-			if path != p.Code.Root && (name == "vendor" || name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".")) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() || filepath.Ext(name) != ".yaml" && filepath.Ext(name) != ".yml" && filepath.Ext(name) != ".tpl" {
-			return nil
-		}
-		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil
-		}
-		for line := range strings.Lines(string(data)) {
-			_, arg, ok := strings.Cut(line, "--")
-			if !ok || !strings.Contains(arg, "lead") {
-				continue
-			}
-			arg = strings.Trim(strings.TrimSpace(arg), `"',[]`)
-			flag, value, _ := strings.Cut(arg, "=")
-			if flag = strings.Trim(flag, `"',[] `); !strings.HasPrefix(value, "false") {
-				found[flag] = append(found[flag], p.RelPath(path))
-			}
-		}
-		return nil
-	})
-	return found
 }
 
 // Pos returns where the manager is made.

@@ -414,3 +414,9 @@ func (p *Program) storedAt(addr ssa.Value) []ssa.Value {
 
 // FieldStores returns the instructions of own code that store to a field, in source order.
 func (p *Program) FieldStores(key FieldKey) []*ssa.Store { return p.stores.fieldSites[key] }
+
+// StoredAt returns the values that own code stores at a variable, global or field.
+func (p *Program) StoredAt(addr ssa.Value) []ssa.Value { return p.storedAt(addr) }
+
+// Bindings returns what a captured variable is bound to where its closure is made.
+func (p *Program) Bindings(free *ssa.FreeVar) []ssa.Value { return p.stores.bindings[free] }

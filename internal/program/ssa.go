@@ -5,7 +5,6 @@ package program
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
 	"maps"
 	"slices"
@@ -23,9 +22,15 @@ func (p *Program) buildSSA() {
 	for _, path := range slices.Sorted(maps.Keys(p.Code.Deps)) {
 		p.SSA.CreatePackage(p.Code.Deps[path], nil, nil, true)
 	}
+	if p.Code.Deps["unsafe"] == nil {
+		p.SSA.CreatePackage(types.Unsafe, nil, nil, true)
+	}
 	built := make([]*ssa.Package, 0, len(p.Code.Packages))
 	for _, pkg := range p.Code.Packages {
-		if pkg.IllTyped {
+		if fake := fakeC(pkg.Types); fake != nil {
+			p.SSA.CreatePackage(fake, nil, nil, false)
+			dropIllTyped(pkg) // what comes from C has no type, and no error tells so
+		} else if pkg.IllTyped {
 			dropIllTyped(pkg)
 		}
 		made, err := create(p.SSA, pkg)
@@ -84,6 +89,16 @@ func origin(fn *ssa.Function) *ssa.Function {
 	return fn
 }
 
+// fakeC returns the package that stands for C in a package that uses cgo, or nil. Each such package has its own.
+func fakeC(pkg *types.Package) *types.Package {
+	for _, imp := range pkg.Imports() {
+		if imp.Path() == "C" {
+			return imp
+		}
+	}
+	return nil
+}
+
 func create(prog *ssa.Program, pkg *load.Package) (made *ssa.Package, failed *load.Error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -118,22 +133,18 @@ func ssaError(path string, cause any) *load.Error {
 	return &load.Error{Kind: "internal", Package: path, Msg: fmt.Sprintf("the package could not be analysed: %v", cause)}
 }
 
-// dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check.
+// dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check. The variables
+// themselves stay: what is well typed may use them.
 func dropIllTyped(pkg *load.Package) {
 	for _, file := range pkg.Files {
 		decls := file.Syntax.Decls[:0:0]
 		for _, decl := range file.Syntax.Decls {
-			switch decl := decl.(type) {
-			case *ast.FuncDecl:
+			if decl, ok := decl.(*ast.FuncDecl); ok {
 				if obj, ok := pkg.Info.Defs[decl.Name].(*types.Func); !ok || invalid(obj.Type()) {
 					continue
 				}
 				if decl.Body != nil && illTyped(pkg.Info, decl.Body) {
 					decl.Body = nil
-				}
-			case *ast.GenDecl:
-				if decl.Tok == token.VAR && illTyped(pkg.Info, decl) {
-					continue
 				}
 			}
 			decls = append(decls, decl)
@@ -142,7 +153,8 @@ func dropIllTyped(pkg *load.Package) {
 	}
 	var inits []*types.Initializer
 	for _, init := range pkg.Info.InitOrder {
-		if init.Rhs != nil && !illTyped(pkg.Info, init.Rhs) {
+		bad := slices.ContainsFunc(init.Lhs, func(v *types.Var) bool { return invalid(v.Type()) })
+		if init.Rhs != nil && !bad && !illTyped(pkg.Info, init.Rhs) {
 			inits = append(inits, init)
 		}
 	}
@@ -168,7 +180,8 @@ func illTyped(info *types.Info, root ast.Node) bool {
 			}
 			return false
 		case *ast.Ident:
-			if obj := info.ObjectOf(n); obj != nil && invalid(obj.Type()) {
+			_, defined := info.Defs[n] // with nil for the variable of a type switch, and for blanks
+			if obj := info.ObjectOf(n); obj == nil && !defined || obj != nil && invalid(obj.Type()) {
 				bad = true
 			}
 		case *ast.CallExpr, *ast.CompositeLit, *ast.BinaryExpr, *ast.IndexExpr, *ast.StarExpr, *ast.UnaryExpr:

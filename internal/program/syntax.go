@@ -72,3 +72,35 @@ func (p *Program) ImportName(pos token.Pos, path string) string {
 	}
 	return ""
 }
+
+// ImportStays tells whether the file around pos names the member of a package elsewhere too, so that its import stays
+// used whatever is replaced at pos.
+func (p *Program) ImportStays(pos token.Pos, pkg, member string) bool {
+	file := p.File(pos)
+	if file == nil {
+		return false
+	}
+	for _, own := range p.own {
+		for _, f := range own.Files {
+			if f == file {
+				return namesMember(own.Info, f.Syntax, pkg, member)
+			}
+		}
+	}
+	return false
+}
+
+func namesMember(info *types.Info, file *ast.File, pkg, member string) bool {
+	found := false
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == member {
+			if id, ok := sel.X.(*ast.Ident); ok {
+				if name, ok := info.Uses[id].(*types.PkgName); ok && name.Imported().Path() == pkg {
+					found = true
+				}
+			}
+		}
+		return !found
+	})
+	return found
+}

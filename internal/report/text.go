@@ -27,8 +27,20 @@ func text(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
 	if o.Verbose {
 		t.suppressed(r)
 	}
+	if programOnly(r) {
+		t.entries(r.Map)
+		t.writes(r.Ledger)
+	}
 	t.errors(r)
 	t.summary(r)
+	_, err := t.WriteTo(w)
+	return err
+}
+
+// Explain writes all there is to say about one finding as text, without errors and summary.
+func Explain(w io.Writer, f *finding.Finding, tool finding.Tool, o Options) error {
+	t := &textPage{o: o, paint: paint(o.Color), src: newSources(o), tool: plain(cmp.Or(tool.Name, "replicavet"))}
+	t.finding(f)
 	_, err := t.WriteTo(w)
 	return err
 }
@@ -192,6 +204,9 @@ func (t *textPage) errors(r *finding.Review) {
 // summary counts what was found, what was silenced and what was not read, and says in how much code.
 func (t *textPage) summary(r *finding.Review) {
 	line := tally(r) + silenced(r)
+	if programOnly(r) {
+		line = count(len(r.Map), "entry") + ", " + count(len(r.Ledger), "write")
+	}
 	if n := len(r.Errors); n > 0 {
 		line += "; not complete: " + count(n, "error")
 	}

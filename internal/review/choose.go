@@ -25,6 +25,7 @@ func Choose(list string, strict bool) ([]*rule.Rule, error) {
 	}
 	for _, word := range words {
 		name, off := strings.CutPrefix(word, "-")
+		name = strings.TrimSuffix(name, "/*")
 		known := false
 		for _, r := range all {
 			if name != r.ID && name != r.Family() {

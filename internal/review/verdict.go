@@ -14,9 +14,10 @@ const (
 	Incomplete = 2
 )
 
-// Verdict decides the exit status of a review. A zero threshold means that no finding fails the run.
-func Verdict(r *finding.Review, threshold finding.Severity) int {
-	if len(r.Errors) > 0 {
+// Verdict decides the exit status of a review. A zero threshold means that no finding fails the run, keepGoing that what
+// was not reviewed does not; it is told all the same.
+func Verdict(r *finding.Review, threshold finding.Severity, keepGoing bool) int {
+	if len(r.Errors) > 0 && !keepGoing {
 		return Incomplete
 	}
 	for _, f := range r.Findings {

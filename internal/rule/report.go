@@ -29,6 +29,8 @@ type Report struct {
 	// Domain is where the code runs; Proof shows it.
 	Domain program.Domain
 	Proof  *program.Proof
+	// Also says what else brings the actors together, after the proof.
+	Also []string
 
 	Related  []Related
 	Scenario *Scenario
@@ -95,9 +97,9 @@ func (p *Pass) Report(r Report) {
 
 func (p *Pass) because(r Report) []string {
 	if r.Proof == nil && r.Domain != program.Unknown {
-		return []string{}
+		return append([]string{}, r.Also...)
 	}
-	return p.Program.Because(r.Proof)
+	return append(p.Program.Because(r.Proof), r.Also...)
 }
 
 func (p *Pass) fingerprint(r Report, f finding.Finding) string {

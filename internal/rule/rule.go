@@ -40,7 +40,7 @@ type Rule struct {
 	Since string
 	// Doc is the rule's page, in Markdown.
 	Doc string
-	// Check looks at the program and reports.
+	// Check looks at the program and reports. It is nil for rules that the review itself decides.
 	Check func(*Pass)
 }
 
@@ -53,7 +53,7 @@ func (r *Rule) Family() string {
 // sections are the checklist's sections by family; a family that spans several has the one that its rules name first.
 var sections = map[string]string{
 	"rmw": "1", "monotonic": "2", "cache": "3", "mutex": "4", "channel": "4",
-	"context": "5", "goroutine": "6", "ownership": "7", "clock": "8", "replica": "0",
+	"context": "5", "goroutine": "6", "ownership": "7", "clock": "8", "replica": "0", "triage": "0",
 }
 
 // Section returns the number of the checklist's section that the rule belongs to, "0" for what lies beyond it.

@@ -17,12 +17,13 @@ import (
 	"github.com/replicavet/replicavet/internal/rules/ownership"
 	"github.com/replicavet/replicavet/internal/rules/replica"
 	"github.com/replicavet/replicavet/internal/rules/rmw"
+	"github.com/replicavet/replicavet/internal/rules/triage"
 )
 
 // All returns the whole catalogue.
 func All() []*rule.Rule {
 	return slices.Concat(rmw.Rules, monotonic.Rules, cache.Rules, mutex.Rules, channel.Rules,
-		context.Rules, goroutine.Rules, ownership.Rules, clock.Rules, replica.Rules)
+		context.Rules, goroutine.Rules, ownership.Rules, clock.Rules, replica.Rules, triage.Rules)
 }
 
 // Find returns the rule with that id, or nil.

@@ -30,7 +30,7 @@ func bareWait(p *rule.Pass) {
 		if op.Kind != effects.ChannelReceive || !op.Alone() || silentIn(p, op.Func) {
 			continue
 		}
-		if p.Effects.Wait(op.Value) == effects.WaitTime {
+		if p.Effects.Awaits(op.Value) == effects.AwaitTime {
 			if op.Range {
 				stoppedTicker(p, op)
 			} else {
@@ -45,7 +45,7 @@ func bareWait(p *rule.Pass) {
 // afterTimeout tells of a receive in the timeout branch of a select that waited for the same channel.
 func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 	for _, other := range p.Effects.Channels().In(op.Func) {
-		if other.Select == nil || !other.Select.Blocking || p.Effects.Wait(other.Value) != effects.WaitTime {
+		if other.Select == nil || !other.Select.Blocking || p.Effects.Awaits(other.Value) != effects.AwaitTime {
 			continue
 		}
 		edge, ok := effects.CaseEdge(other.Select, other.Case)

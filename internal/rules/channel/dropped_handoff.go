@@ -70,7 +70,7 @@ func polls(p *rule.Pass, c *effects.Channel) bool {
 	for _, r := range c.Of(effects.ChannelReceive) {
 		clock := false
 		for _, other := range p.Effects.Others(r) {
-			clock = clock || p.Effects.Wait(other.Value) == effects.WaitTime && effects.InLoop(r.Instr)
+			clock = clock || p.Effects.Awaits(other.Value) == effects.AwaitTime && effects.InLoop(r.Instr)
 		}
 		if !clock {
 			return false

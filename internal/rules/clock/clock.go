@@ -3,7 +3,18 @@
 // Package clock is the wing of the catalogue for time (checklist section 8).
 package clock
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	localTime,
+	remaining,
+	zone,
+}

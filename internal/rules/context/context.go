@@ -3,7 +3,14 @@
 // Package context is the wing of the catalogue for deadlines and cancellation (checklist section 5).
 package context
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{detached}

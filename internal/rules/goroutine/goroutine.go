@@ -14,6 +14,11 @@ var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
 var Rules = []*rule.Rule{
+	noShutdown,
+	unstoppedSource,
+	deafWatch,
+	unboundedSpawn,
+	unawaitedExit,
 	Leak,
 	PanicContract,
 	WaitGroup,

@@ -131,7 +131,7 @@ func returns(start *ssa.Go) bool {
 // although its starter returns.
 func waitsForProcess(p *rule.Pass, op *effects.ChannelOp, start *ssa.Go) bool {
 	starter := start.Parent()
-	if p.Effects.Wait(op.Value) != effects.WaitDone || p.Effects.OncePerProcess(starter) || !returns(start) {
+	if p.Effects.Awaits(op.Value) != effects.AwaitDone || p.Effects.OncePerProcess(starter) || !returns(start) {
 		return false
 	}
 	// A constructor is called once for each thing that lives on.

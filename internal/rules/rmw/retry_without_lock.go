@@ -84,6 +84,7 @@ func reportDeadRetry(pass *rule.Pass, r *effects.Retry, w effects.Reached) {
 		report.Message = fmt.Sprintf("%s around the %s at %s is dead code: it %s; a concurrent change of %s %s is lost",
 			name, verb(st.story.Write), p.At(w.Site.Pos()), why, kindName(st.story), st.field)
 		report.Related = append(report.Related, st.related()...)
+		report.Also = fed(pass, st.story)
 		report.Scenario = lostUpdate(pass, st)
 	} else {
 		report.Message = fmt.Sprintf("%s around the write at %s is dead code: it %s", name, p.At(w.Site.Pos()), why)

@@ -68,7 +68,7 @@ func reportUnlocked(pass *rule.Pass, row *effects.Entry, st *stake, all []stake)
 		Message: fmt.Sprintf("the %s of %s sends %s, %s, without a resourceVersion; a change of it since the read is overwritten and nobody gets a conflict",
 			verb(s.Write), kind, st.field, st.how()),
 		About:  kind + " " + st.field,
-		Domain: st.domain, Proof: st.proof,
+		Domain: st.domain, Proof: st.proof, Also: fed(pass, s),
 		Related:  append(st.related(), callers(all, s)...),
 		Scenario: lostUpdate(pass, st),
 		Fix:      fixUnlocked(pass, st),
@@ -98,6 +98,7 @@ func (st *stake) related() []rule.Related {
 	if st.rival != nil {
 		out = append(out, rule.Related{Func: st.rival.Site.Parent(), Pos: st.rival.Site.Pos(), Message: "the other writer"})
 	}
+	out = append(out, feeders(st.story)...)
 	return out
 }
 

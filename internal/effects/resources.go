@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Resource is something that a call started and that runs until it is stopped.
+type Resource struct {
+	// Site is the call, Value what it returned, Err the error it returned with it, or nil.
+	Site  ssa.CallInstruction
+	Value ssa.Value
+	Err   ssa.Value
+	// What names it: watch, ticker, timer, event broadcaster, connection.
+	What string
+	// Stop is the method that ends it.
+	Stop string
+}
+
+// Leak is a way out of the function that leaves a resource running.
+type Leak struct {
+	Resource Resource
+	// Exit is where the function is left.
+	Exit ssa.Instruction
+}
+
+// opened are the calls that make something with goroutines or connections of its own, by package, receiver and name.
+var opened = map[[3]string]Resource{
+	{"time", "", "NewTicker"}:                                                    {What: "ticker", Stop: "Stop"},
+	{"time", "", "NewTimer"}:                                                     {What: "timer", Stop: "Stop"},
+	{"k8s.io/client-go/tools/record", "", "NewBroadcaster"}:                      {What: "event broadcaster", Stop: "Shutdown"},
+	{"k8s.io/client-go/tools/record", "", "NewBroadcasterWithCorrelatorOptions"}: {What: "event broadcaster", Stop: "Shutdown"},
+	{"k8s.io/client-go/tools/events", "", "NewBroadcaster"}:                      {What: "event broadcaster", Stop: "Shutdown"},
+	{"go.etcd.io/etcd/client/v3", "", "New"}:                                     {What: "etcd client", Stop: "Close"},
+	{"google.golang.org/grpc", "", "NewClient"}:                                  {What: "gRPC connection", Stop: "Close"},
+	{"google.golang.org/grpc", "", "Dial"}:                                       {What: "gRPC connection", Stop: "Close"},
+	{"google.golang.org/grpc", "", "DialContext"}:                                {What: "gRPC connection", Stop: "Close"},
+	{"database/sql", "", "Open"}:                                                 {What: "database pool", Stop: "Close"},
+	{"github.com/fsnotify/fsnotify", "", "NewWatcher"}:                           {What: "file watcher", Stop: "Close"},
+}
+
+// ResourceAt tells what a call starts that must be stopped; ok is false for calls that start nothing.
+func (g *Goroutines) ResourceAt(site ssa.CallInstruction) (Resource, bool) {
+	call, isCall := site.(*ssa.Call)
+	if !isCall {
+		return Resource{}, false
+	}
+	r, ok := g.opens(call)
+	if !ok {
+		return Resource{}, false
+	}
+	r.Site = site
+	if r.Value = tupleElement(site, 0); r.Value == nil {
+		return Resource{}, false
+	}
+	if _, isTuple := call.Type().(*types.Tuple); isTuple {
+		r.Err = tupleElement(site, call.Call.Signature().Results().Len()-1)
+	}
+	return r, true
+}
+
+func (g *Goroutines) opens(call *ssa.Call) (Resource, bool) {
+	if target := program.Target(call); target != nil && target.Pkg() != nil && target.Signature().Recv() == nil {
+		if r, ok := opened[[3]string{target.Pkg().Path(), "", target.Name()}]; ok {
+			return r, true
+		}
+	}
+	if row := program.Model(call); row != nil && row.Effect == kube.Watch && isWatch(firstResult(call)) {
+		return Resource{What: "watch", Stop: "Stop"}, true
+	}
+	if isWatch(firstResult(call)) && g.freshWatch(call) {
+		return Resource{What: "watch", Stop: "Stop"}, true
+	}
+	return Resource{}, false
+}
+
+// freshWatch tells whether a call of own code starts a watch: each of the functions it may run returns one just started.
+func (g *Goroutines) freshWatch(call *ssa.Call) bool {
+	edges := g.p.Callees(call)
+	for _, e := range edges {
+		fresh := false
+		for site := range program.Sites(e.Callee) {
+			if row := program.Model(site); row != nil && row.Effect == kube.Watch {
+				fresh = true
+			}
+		}
+		if !fresh || e.Arg >= 0 {
+			return false
+		}
+	}
+	return len(edges) > 0
+}
+
+func firstResult(call *ssa.Call) types.Type {
+	res := call.Call.Signature().Results()
+	if res.Len() == 0 {
+		return types.Typ[types.Invalid]
+	}
+	return res.At(0).Type()
+}
+
+func isWatch(t types.Type) bool {
+	return program.IsNamed(t, "k8s.io/apimachinery/pkg/watch", "Interface")
+}
+
+// LeakOf walks from the call of a resource to the ways out of its function, and returns the first that it comes to
+// without having stopped it or given it away; nil if there is none.
+func (g *Goroutines) LeakOf(r Resource) *Leak {
+	if g.keeps(r) {
+		return nil
+	}
+	type point struct {
+		block *ssa.BasicBlock
+		index int
+	}
+	names := aliases(r.Value)
+	seen := make(map[*ssa.BasicBlock]bool)
+	queue := []point{{r.Site.Block(), indexOf(r.Site) + 1}}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		stopped := false
+		for _, instr := range at.block.Instrs[at.index:] {
+			if g.lets(instr, names) {
+				stopped = true
+				break
+			}
+			if ret, ok := instr.(*ssa.Return); ok {
+				return &Leak{Resource: r, Exit: ret}
+			}
+		}
+		if stopped {
+			continue
+		}
+		for i, succ := range at.block.Succs {
+			if !seen[succ] && !failed(at.block, i, r.Err) {
+				seen[succ] = true
+				queue = append(queue, point{succ, 0})
+			}
+		}
+	}
+	return nil
+}
+
+// failed tells whether a branch is taken when the resource was not made at all.
+func failed(b *ssa.BasicBlock, succ int, err ssa.Value) bool {
+	branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+	if !ok || err == nil {
+		return false
+	}
+	cmp, ok := branch.Cond.(*ssa.BinOp)
+	if !ok || !sameValue(cmp.X, err) {
+		return false
+	}
+	return cmp.Op == token.NEQ && succ == 0 || cmp.Op == token.EQL && succ == 1
+}
+
+// sameValue looks through a variable that was assigned once just before it was read.
+func sameValue(v, want ssa.Value) bool {
+	if v == want {
+		return true
+	}
+	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
+		if cell, ok := load.X.(*ssa.Alloc); ok {
+			for _, ref := range *cell.Referrers() {
+				if store, ok := ref.(*ssa.Store); ok && store.Val == want {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// keeps tells whether a resource is stored for others: in a field, a global, a map, a channel.
+func (g *Goroutines) keeps(r Resource) bool {
+	for _, alias := range aliases(r.Value) {
+		for _, ref := range *alias.Referrers() {
+			switch ref := ref.(type) {
+			case *ssa.Store:
+				if _, local := ref.Addr.(*ssa.Alloc); !local && ref.Val == alias {
+					return true
+				}
+			case *ssa.MapUpdate, *ssa.Send:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lets tells whether an instruction stops a resource, sees to its stop, or gives it to somebody who may.
+func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
+	switch instr := instr.(type) {
+	case *ssa.Return:
+		for _, res := range instr.Results {
+			if slices.Contains(names, stripChange(res)) || slices.Contains(names, res) {
+				return true
+			}
+		}
+	case ssa.CallInstruction:
+		common := instr.Common()
+		if recv := program.Receiver(instr); recv != nil && slices.Contains(names, recv) {
+			return stops(program.Target(instr))
+		}
+		for i, arg := range common.Args {
+			if !slices.Contains(names, arg) && !slices.Contains(names, stripChange(arg)) {
+				continue
+			}
+			return g.takes(instr, i)
+		}
+		if closure, ok := common.Value.(*ssa.MakeClosure); ok {
+			return g.closureStops(closure, names)
+		}
+	case *ssa.MakeClosure:
+		return g.closureStops(instr, names)
+	}
+	return false
+}
+
+func stops(target *types.Func) bool {
+	return target != nil && (target.Name() == "Stop" || target.Name() == "Close" || strings.EqualFold(target.Name(), "shutdown"))
+}
+
+// takes tells whether a callee sees to a resource that it is given: an own function must use it for more than calls of
+// its other methods, a library is trusted.
+func (g *Goroutines) takes(site ssa.CallInstruction, arg int) bool {
+	edges := g.p.Callees(site)
+	if len(edges) == 0 {
+		return true
+	}
+	for _, e := range edges {
+		if e.Arg >= 0 || arg >= len(e.Callee.Params) {
+			return true
+		}
+		param := e.Callee.Params[arg]
+		if site.Common().IsInvoke() && arg+1 < len(e.Callee.Params) {
+			param = e.Callee.Params[arg+1]
+		}
+		if !onlyUsed(param) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyUsed tells whether a parameter is used for nothing but calls of methods that stop nothing.
+func onlyUsed(param *ssa.Parameter) bool {
+	for _, alias := range aliases(param) {
+		for _, ref := range *alias.Referrers() {
+			switch ref := ref.(type) {
+			case ssa.CallInstruction:
+				recv := program.Receiver(ref)
+				if recv != alias || stops(program.Target(ref)) {
+					return false
+				}
+			case *ssa.MakeInterface, *ssa.ChangeInterface, *ssa.DebugRef, *ssa.FieldAddr, *ssa.UnOp:
+			case *ssa.Store:
+				if _, local := ref.Addr.(*ssa.Alloc); ref.Val == alias && !local {
+					return false
+				}
+			default:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// closureStops tells whether a closure has hold of a resource and stops it, or hands it on.
+func (g *Goroutines) closureStops(closure *ssa.MakeClosure, names []ssa.Value) bool {
+	fn := closure.Fn.(*ssa.Function)
+	for i, binding := range closure.Bindings {
+		if !slices.Contains(names, binding) && !holds(binding, names) {
+			continue
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				site, ok := instr.(ssa.CallInstruction)
+				if ok && usesFree(site, fn.FreeVars[i]) && stops(program.Target(site)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func usesFree(site ssa.CallInstruction, free *ssa.FreeVar) bool {
+	recv := program.Receiver(site)
+	if recv == free {
+		return true
+	}
+	load, ok := recv.(*ssa.UnOp)
+	return ok && load.X == free
+}
+
+// holds tells whether a variable was given one of the values.
+func holds(v ssa.Value, names []ssa.Value) bool {
+	cell, ok := v.(*ssa.Alloc)
+	if !ok {
+		return false
+	}
+	for _, ref := range *cell.Referrers() {
+		if store, ok := ref.(*ssa.Store); ok && slices.Contains(names, store.Val) {
+			return true
+		}
+	}
+	return false
+}
+
+// aliases are the values that hold the same thing as v inside its function: conversions of it, variables it was stored
+// in and loads from them, and phis.
+func aliases(v ssa.Value) []ssa.Value {
+	out := []ssa.Value{v}
+	for i := 0; i < len(out); i++ {
+		refs := out[i].Referrers()
+		if refs == nil {
+			continue
+		}
+		for _, ref := range *refs {
+			var next ssa.Value
+			switch ref := ref.(type) {
+			case *ssa.Phi:
+				next = ref
+			case *ssa.MakeInterface:
+				next = ref
+			case *ssa.ChangeInterface:
+				next = ref
+			case *ssa.Store:
+				if cell, ok := ref.Addr.(*ssa.Alloc); ok && ref.Val == out[i] {
+					next = cell
+				}
+			case *ssa.UnOp:
+				if _, ok := out[i].(*ssa.Alloc); ok && ref.Op == token.MUL {
+					next = ref
+				}
+			}
+			if next != nil && !slices.Contains(out, next) {
+				out = append(out, next)
+			}
+		}
+	}
+	return out
+}
+
+func indexOf(instr ssa.Instruction) int {
+	for i, other := range instr.Block().Instrs {
+		if other == instr {
+			return i
+		}
+	}
+	return -1
+}
+
+// Aliases are the values that hold the same thing as v inside its function, v among them.
+func Aliases(v ssa.Value) []ssa.Value { return aliases(v) }

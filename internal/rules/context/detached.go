@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package context
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var detached = &rule.Rule{
+	ID:        "context/detached",
+	Title:     "Background context in code that has a context in reach",
+	Checklist: []string{"5.3"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "v0.1.0",
+	Doc:       rule.Page(pages, "detached.md"),
+	Check:     checkDetached,
+}
+
+// cut is a context made out of nothing although another one was in reach.
+type cut struct {
+	root *effects.ContextRoot
+	use  effects.ContextUse
+	// reach is nil for a manager that has no other context.
+	reach *effects.InReach
+}
+
+func checkDetached(pass *rule.Pass) {
+	byFunc := make(map[*ssa.Function][]cut)
+	var order []*ssa.Function
+	for _, root := range pass.Effects.Roots() {
+		fn := root.Site.Parent()
+		c, ok := judgeRoot(pass, root)
+		if !ok {
+			continue
+		}
+		if c.reach == nil {
+			reportManager(pass, fn, c)
+			continue
+		}
+		if byFunc[fn] == nil {
+			order = append(order, fn)
+		}
+		byFunc[fn] = append(byFunc[fn], c)
+	}
+	for _, fn := range order {
+		reportDetached(pass, fn, byFunc[fn])
+	}
+}
+
+// reportManager tells of a manager that runs under a context which no signal ends.
+func reportManager(pass *rule.Pass, fn *ssa.Function, c cut) {
+	p, at := pass.Program, pass.Where(fn)
+	start, use := p.Start(c.root.Site), p.Start(c.use.Site)
+	s := rule.NewScenario()
+	main := s.Actor(at.Actor(fn), at.Runs())
+	node := s.Actor("kubelet", "stops the pod")
+	main.Step(start, "makes a context out of nothing", "no signal ends it")
+	main.Step(use, "starts the manager under it", "the manager runs")
+	node.Step(use, "sends SIGTERM, and SIGKILL when the grace period is over", "the manager hears nothing")
+	s.Outcome("The manager is killed instead of stopped: its lease is not released and its runnables are cut off.")
+	pass.Report(rule.Report{
+		Func: fn, Pos: start, End: endOf(p, c.root.Site), Severity: finding.Medium, Reason: "it happens at shutdown only",
+		Message: fmt.Sprintf("%s runs under %s; no signal ends it.", effects.Describe(c.use.Site), effects.Describe(c.root.Site)),
+		About:   effects.Describe(c.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
+		Related: []rule.Related{{Func: c.use.Site.Parent(), Pos: use, Message: "the manager is started here"}},
+		Fix: rule.Fix{Description: "hand the context of the process on", Sketch: fmt.Sprintf("// in main: ctx := ctrl.SetupSignalHandler(), and a parameter ctx for %s\nctx, cancel := context.WithCancel(ctx)", program.Name(fn))},
+	})
+}
+
+// judgeRoot decides whether a new context cuts its calls off from one that they should have had.
+func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
+	fn, contexts := root.Site.Parent(), pass.Effects.Contexts()
+	if !pass.Reviewed(fn) || effects.FallsBack(root.Site) {
+		return cut{}, false // the caller gave nil: there is no other context
+	}
+	if contexts.CleansUp(root.Site) {
+		return cut{}, false // the other context is over
+	}
+	use, ok := worstUse(pass, root)
+	if !ok {
+		return cut{}, false
+	}
+	reach := contexts.InReach(root.Site)
+	if reach == nil {
+		reach = contexts.CallerInReach(fn)
+	}
+	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
+		return cut{root: root, use: use}, true
+	}
+	if reach == nil {
+		return cut{}, false // who calls has nothing to hand on
+	}
+	if outlives(pass, root, reach) {
+		return cut{}, false // a goroutine that goes on after its request must not use the request's context
+	}
+	if startsUp(pass, fn, reach, use) {
+		return cut{}, false // once, before anything could end
+	}
+	return cut{root, use, reach}, true
+}
+
+// worstUse picks the call that says most: a request before a service before a call into an unknown library. Calls under
+// a deadline are meant to go on for that long.
+func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, bool) {
+	best, rank := effects.ContextUse{}, 0
+	for _, use := range root.Uses {
+		r := map[effects.WorkKind]int{effects.NetworkWork: 4, effects.APIWork: 3, effects.ServiceWork: 2, effects.ForeignWork: 1}[use.Kind]
+		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
+			continue
+		}
+		if use.Kind == effects.ServiceWork && use.Origin.Deferred != nil && !managerStart(use.Site) {
+			continue // ends when the function returns
+		}
+		if r > rank {
+			best, rank = use, r
+		}
+	}
+	return best, rank > 0
+}
+
+// managerStart tells whether a call runs a whole controller manager.
+func managerStart(site ssa.CallInstruction) bool {
+	row := program.Model(site)
+	return row != nil && row.Recv == "Manager" && row.Name == "Start"
+}
+
+// outlives tells whether the root stands in a goroutine that a request or a reconcile starts: it goes on when these end.
+func outlives(pass *rule.Pass, root *effects.ContextRoot, reach *effects.InReach) bool {
+	fn := root.Site.Parent()
+	started := false
+	for _, e := range pass.Program.Callers(fn) {
+		started = started || e.How == program.Starts
+	}
+	if !started {
+		return false
+	}
+	for _, o := range pass.Effects.Contexts().Of(reach.Value) {
+		if o.Kind == effects.ProcessContext || o.Kind == effects.LeaderContext {
+			return false
+		}
+	}
+	return true
+}
+
+// startsUp tells whether the root belongs to start-up code, which is forgiven all but a manager that no signal ends.
+func startsUp(pass *rule.Pass, fn *ssa.Function, reach *effects.InReach, use effects.ContextUse) bool {
+	set := pass.Program.DomainOf(fn)
+	switch set.Worst() {
+	case program.StartUp:
+		return !(use.Kind == effects.ServiceWork && managerStart(use.Site)) && !reach.Own
+	case program.Unknown:
+		return !reach.Own
+	}
+	return false
+}
+
+func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
+	first := cuts[0]
+	p, at := pass.Program, pass.Where(fn)
+	start := p.Start(first.root.Site)
+	severity, reason := detachedSeverity(first)
+	s := rule.NewScenario()
+	caller := s.Actor(at.Actor(fn), at.Runs())
+	caller.Step(fn.Pos(), fmt.Sprintf("%s is entered; %s is in reach", program.Name(fn), first.reach.From), first.reach.Expr+" still lives")
+	caller.Step(start, fmt.Sprintf("makes a context of its own with %s", effects.Describe(first.root.Site)), "nothing ends it")
+	caller.Step(p.Start(first.use.Site), fmt.Sprintf("waits in %s", effects.Describe(first.use.Site)),
+		fmt.Sprintf("%s is cancelled meanwhile, the call does not hear of it", first.reach.Expr))
+	s.Outcome("%s goes on after %s was cancelled; the worker that waits for it is stuck for as long as the other side is.",
+		effects.Describe(first.use.Site), first.reach.Expr)
+	r := rule.Report{
+		Func: fn, Pos: start, End: endOf(p, first.root.Site), Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s runs under %s although %s is in reach; cancelling %s does not end it.",
+			effects.Describe(first.use.Site), effects.Describe(first.root.Site), first.reach.From, first.reach.Expr),
+		About: effects.Describe(first.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
+	}
+	for i, c := range cuts {
+		if i > 0 {
+			r.Related = append(r.Related, rule.Related{Func: fn, Pos: p.Start(c.root.Site), Message: "another one, for " + effects.Describe(c.use.Site)})
+		}
+		r.Related = append(r.Related, rule.Related{Func: c.use.Site.Parent(), Pos: p.Start(c.use.Site), Message: effects.Describe(c.use.Site) + " gets the new context"})
+		if !c.reach.Own {
+			r.Related = append(r.Related, rule.Related{Func: c.reach.Edge.Caller(), Pos: p.Start(c.reach.Edge.Site), Message: c.reach.From + " could be handed on here"})
+		}
+	}
+	r.Fix = fixDetached(pass, fn, cuts)
+	pass.Report(r)
+}
+
+func detachedSeverity(c cut) (finding.Severity, string) {
+	switch {
+	case !c.reach.Own:
+		return finding.Medium, "the context is one call away: " + program.Name(c.reach.Edge.Caller()) + " has it"
+	case c.use.Kind == effects.ForeignWork:
+		return finding.Medium, "what " + effects.Describe(c.use.Site) + " waits for is not known"
+	case c.use.Kind == effects.ServiceWork:
+		return finding.Medium, effects.Describe(c.use.Site) + " runs until its context ends"
+	}
+	return finding.High, "the call leaves the process and " + c.reach.From + " is in reach"
+}
+
+// fixDetached replaces the new contexts by the one in reach where that is a variable in scope and the import stays used.
+func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
+	expr := cuts[0].reach.Expr
+	fix := rule.Fix{Description: fmt.Sprintf("use %s", expr)}
+	for _, c := range cuts {
+		call := pass.Program.CallExpr(c.root.Site)
+		if call == nil || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
+			fix.Edits = nil
+			break
+		}
+		fix.Edits = append(fix.Edits, rule.Edit{Pos: call.Pos(), End: call.End(), New: c.reach.Expr})
+	}
+	if fix.Edits == nil {
+		fix.Sketch = sketchDetached(fn, cuts[0])
+	}
+	return fix
+}
+
+func sketchDetached(fn *ssa.Function, c cut) string {
+	if c.reach.Own {
+		return fmt.Sprintf("// in %s: derive from %s\nctx, cancel := context.WithTimeout(%s, timeout)\ndefer cancel()", program.Name(fn), c.reach.Expr, c.reach.Expr)
+	}
+	return fmt.Sprintf("// give %s a parameter ctx context.Context and hand %s on in %s", program.Name(fn), c.reach.Expr, program.Name(c.reach.Edge.Caller()))
+}
+
+// inScope tells whether name is a variable of type context.Context where call stands.
+func inScope(p *program.Program, fn *ssa.Function, call *ast.CallExpr, name string) bool {
+	pkg := p.Package(fn)
+	if pkg == nil {
+		return false
+	}
+	scope := pkg.Types.Scope().Innermost(call.Pos())
+	if scope == nil {
+		return false
+	}
+	_, obj := scope.LookupParent(name, call.Pos())
+	v, ok := obj.(*types.Var)
+	return ok && program.IsNamed(v.Type(), "context", "Context")
+}

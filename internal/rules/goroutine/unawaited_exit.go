@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package goroutine
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var unawaitedExit = &rule.Rule{
+	ID:        "goroutine/unawaited-exit",
+	Title:     "main returns while a goroutine it started still works",
+	Checklist: []string{"6.1"},
+	Severity:  finding.Medium,
+	Needs:     rule.Program,
+	Since:     "v0.1.0",
+	Doc:       rule.Page(pages, "unawaited_exit.md"),
+	Check:     checkUnawaitedExit,
+}
+
+func checkUnawaitedExit(pass *rule.Pass) {
+	told := make(map[ssa.Instruction]bool)
+	for _, spawn := range pass.Effects.Goroutines().Spawns {
+		fn := spawn.Site.Parent()
+		entry := pass.Program.EntryAt(fn)
+		if entry == nil || entry.Kind != program.EntryMain || !pass.Reviewed(fn) || told[spawn.Site] {
+			continue // only the end of main, or of a command, ends the process
+		}
+		if !works(pass, spawn) {
+			continue // nothing is lost when it is cut off
+		}
+		exit := effects.ReturnsAtOnce(spawn.Site)
+		if exit == nil {
+			continue // something between the start and the end can wait
+		}
+		told[spawn.Site] = true
+		reportUnawaited(pass, spawn, exit)
+	}
+}
+
+// works tells whether a goroutine does more than a moment's work in memory: it calls other machines or never ends.
+func works(pass *rule.Pass, spawn effects.Spawn) bool {
+	return pass.Effects.Work().Reach(spawn.Body) != nil || effects.Loops(spawn.Body)
+}
+
+func reportUnawaited(pass *rule.Pass, spawn effects.Spawn, exit ssa.Instruction) {
+	fn := spawn.Site.Parent()
+	where := pass.Where(fn)
+	start, out := startOf(pass.Program, spawn.Site), valid(exit.Pos(), fn)
+	s := rule.NewScenario()
+	main := s.Actor(where.Actor(fn), "ends the process when it returns")
+	worker := s.Actor("goroutine of "+program.Name(fn), "runs "+program.Name(spawn.Body))
+	main.Step(start, "starts the goroutine", "")
+	worker.Step(valid(spawn.Body.Pos(), fn), "begins its work", "under way")
+	main.Step(out, "returns without waiting for it", "the process ends")
+	s.Outcome("The process ends at once: %s is cut off wherever it is, and its deferred calls do not run.", program.Name(spawn.Body))
+	pass.Report(rule.Report{
+		Func: fn, Pos: start, Severity: finding.Medium, Reason: "the process ends with " + program.Name(fn),
+		Message: fmt.Sprintf("%s returns right after it started %s; the process ends before the goroutine has done anything.", program.Name(fn), program.Name(spawn.Body)),
+		About:   program.Name(spawn.Body), Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Related: []rule.Related{{Func: fn, Pos: out, Message: "returns here"}},
+		Fix: rule.Fix{
+			Description: "wait for the goroutine, or call the function directly",
+			Sketch:      "done := make(chan struct{})\ngo func() {\n\tdefer close(done)\n\t// work\n}()\n<-done",
+		},
+	})
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package goroutine
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var unstoppedSource = &rule.Rule{
+	ID:        "goroutine/unstopped-source",
+	Title:     "Watch, timer, broadcaster or connection that is not stopped on every path",
+	Checklist: []string{"6.2"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "v0.1.0",
+	Doc:       rule.Page(pages, "unstopped_source.md"),
+	Check:     checkUnstoppedSource,
+}
+
+func checkUnstoppedSource(pass *rule.Pass) {
+	goroutines := pass.Effects.Goroutines()
+	for _, fn := range pass.Program.Funcs {
+		if !pass.Reviewed(fn) {
+			continue
+		}
+		for site := range program.Sites(fn) {
+			if resource, ok := goroutines.ResourceAt(site); ok {
+				judgeResource(pass, fn, resource)
+			} else if name := timerCall(site); name != "" {
+				judgeTimer(pass, fn, site, name)
+			}
+		}
+	}
+}
+
+func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
+	isTimer := r.What == "ticker" || r.What == "timer"
+	if isTimer && !before(pass, fn, "go1.23") {
+		return // the garbage collector takes what nobody refers to any more, running or not, since Go 1.23
+	}
+	leak := pass.Effects.Goroutines().LeakOf(r)
+	if leak == nil || mainOnly(pass, fn) {
+		return // stopped on each path; or it lives as long as the process
+	}
+	where := pass.Where(fn)
+	if where.Domain == program.StartUp && (isTimer || stopInReach(pass, r.Site) == "" && r.Err == nil) {
+		return // made once at start-up, and there is nothing that could tell it to stop
+	}
+	reportLeak(pass, fn, leak, where)
+}
+
+func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rule.Where) {
+	p, r := pass.Program, leak.Resource
+	start, exit := p.Start(r.Site), valid(leak.Exit.Pos(), fn)
+	severity, reason := severityOf(where, fn)
+	s := rule.NewScenario()
+	actor := s.Actor(where.Actor(fn), where.Runs())
+	actor.Step(start, fmt.Sprintf("starts the %s with %s", r.What, effects.Describe(r.Site)), r.What+" runs")
+	actor.Step(exit, fmt.Sprintf("leaves %s without %s", program.Name(fn), r.Stop), r.What+" still runs, nobody refers to it")
+	s.Outcome("The %s, its goroutines and its buffers stay; each further call of %s adds one.", r.What, program.Name(fn))
+	report := rule.Report{
+		Func: fn, Pos: start, End: endOf(p, r.Site), Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s of %s is not stopped on the way out at line %d; it runs on without an owner.", r.What, effects.Describe(r.Site), lineOf(p, exit)),
+		About:   r.What, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with the " + r.What + " running"}},
+		Fix:     rule.Fix{Description: fmt.Sprintf("stop the %s when the function is left", r.What)},
+	}
+	if name, stmt := definition(p, r); name != "" && r.Err == nil {
+		report.Fix.Edits = []rule.Edit{{Pos: stmt.End(), End: stmt.End(), New: fmt.Sprintf("\ndefer %s.%s()", name, r.Stop)}}
+	} else {
+		report.Fix.Sketch = fmt.Sprintf("defer %s.%s() // behind the test of the error", orName(name, r), r.Stop)
+	}
+	pass.Report(report)
+}
+
+// severityOf is HIGH for what happens again and again.
+func severityOf(where rule.Where, fn *ssa.Function) (finding.Severity, string) {
+	if where.Repeats() {
+		return finding.High, "one more stays for each call of " + where.Actor(fn)
+	}
+	return finding.Medium, "how often " + program.Name(fn) + " is called is not known"
+}
+
+// definition returns the variable that a statement x := f() defines, and the statement.
+func definition(p *program.Program, r effects.Resource) (string, ast.Stmt) {
+	for _, n := range p.Enclosing(r.Site.Common().Pos()) {
+		if assign, ok := n.(*ast.AssignStmt); ok {
+			if id, ok := assign.Lhs[0].(*ast.Ident); ok && id.Name != "_" && len(assign.Rhs) == 1 {
+				return id.Name, assign
+			}
+			return "", nil
+		}
+		if _, ok := n.(ast.Stmt); ok {
+			return "", nil
+		}
+	}
+	return "", nil
+}
+
+func orName(name string, r effects.Resource) string {
+	if name != "" {
+		return name
+	}
+	return strings.ReplaceAll(r.What, " ", "")
+}
+
+func lineOf(p *program.Program, pos token.Pos) int {
+	_, line, _ := p.Position(pos)
+	return line
+}
+
+// timerCall returns the name of a call that makes a timer nobody can stop: time.After or time.Tick.
+func timerCall(site ssa.CallInstruction) string {
+	target := program.Target(site)
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != "time" || target.Signature().Recv() != nil {
+		return ""
+	}
+	if target.Name() == "After" || target.Name() == "Tick" {
+		return target.Name()
+	}
+	return ""
+}
+
+// judgeTimer tells of timers that pile up before Go 1.23, which keeps them until they fire (time.After) or for ever
+// (time.Tick).
+func judgeTimer(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, name string) {
+	if !before(pass, fn, "go1.23") {
+		return // the garbage collector takes them since Go 1.23
+	}
+	where := pass.Where(fn)
+	if name == "Tick" && !where.Repeats() && !effects.InLoop(site) {
+		return // one ticker for the process
+	}
+	if name == "After" && (!inSelect(site) || !where.Repeats() && !effects.InLoop(site)) {
+		return // waited for until it fires, so it is gone then; or there is one
+	}
+	if name == "After" && shortWait(site) {
+		return // gone again before it can pile up
+	}
+	p, start := pass.Program, pass.Program.Start(site)
+	severity, reason := severityOf(where, fn)
+	s := rule.NewScenario()
+	actor := s.Actor(where.Actor(fn), where.Runs())
+	actor.Step(start, "makes a timer with time."+name, "1 timer more")
+	actor.Step(start, "another case is chosen, the timer is forgotten", "it stays in the runtime's heap until it fires")
+	actor.Step(start, "comes here again", "1 timer more")
+	s.Outcome("As many timers wait as calls come in one period of the timer; Go before 1.23 frees none of them earlier.")
+	pass.Report(rule.Report{
+		Func: fn, Pos: start, End: endOf(p, site), Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("time.%s makes a timer that nobody can stop, again and again; before Go 1.23 each stays until it fires.", name),
+		About:   "time." + name, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Fix: rule.Fix{
+			Description: "make one timer and stop it",
+			Sketch:      "timer := time.NewTimer(d)\ndefer timer.Stop()\n// case <-timer.C:",
+		},
+	})
+}
+
+// inSelect tells whether the channel of a timer is one of several that a select waits for.
+func inSelect(site ssa.CallInstruction) bool {
+	v := site.Value()
+	if v == nil {
+		return false
+	}
+	for _, alias := range effects.Aliases(v) {
+		for _, ref := range *alias.Referrers() {
+			if sel, ok := ref.(*ssa.Select); ok && len(sel.States) > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shortWait tells whether the duration is a constant of at most ten seconds.
+func shortWait(site ssa.CallInstruction) bool {
+	c, ok := site.Common().Args[0].(*ssa.Const)
+	return ok && c.Value != nil && c.Int64() <= 10_000_000_000
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package goroutine
+
+import (
+	"go/token"
+	"go/version"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// valid returns pos, or the function's own position where an instruction has none.
+func valid(pos token.Pos, fn *ssa.Function) token.Pos {
+	if pos.IsValid() {
+		return pos
+	}
+	return fn.Pos()
+}
+
+// endOf returns where a call's syntax ends, or no position.
+func endOf(p *program.Program, site ssa.CallInstruction) token.Pos {
+	if call := p.CallExpr(site); call != nil {
+		return call.End()
+	}
+	return token.NoPos
+}
+
+// startOf returns where a call's statement begins: the go of a go statement, the first letter of a call.
+func startOf(p *program.Program, site ssa.CallInstruction) token.Pos {
+	if start, ok := site.(*ssa.Go); ok {
+		return start.Pos()
+	}
+	return p.Start(site)
+}
+
+// before tells whether the module of fn says that it needs a Go older than v, such as "go1.23": its timers behave so.
+func before(pass *rule.Pass, fn *ssa.Function, v string) bool {
+	pkg := pass.Program.Package(fn)
+	if pkg == nil || pkg.Module == nil {
+		return false
+	}
+	// A go.mod without a go line is read as go 1.16.
+	own := "go" + pkg.Module.GoVersion
+	if pkg.Module.GoVersion == "" {
+		own = "go1.16"
+	}
+	return version.IsValid(own) && version.Compare(own, v) < 0
+}
+
+// mainOnly tells whether a function runs nowhere but once in the life of the process, from package main.
+func mainOnly(pass *rule.Pass, fn *ssa.Function) bool {
+	set := pass.Program.DomainOf(fn)
+	pkg := pass.Program.Package(fn)
+	return set.Worst() == program.StartUp && pkg != nil && pkg.Name == "main"
+}
+
+// stopInReach tells what could end work that fn starts: a context, or a channel of empty structs; "" if nothing.
+func stopInReach(pass *rule.Pass, at ssa.Instruction) string {
+	if found := pass.Effects.Contexts().InReach(at); found != nil {
+		return found.From
+	}
+	return effects.StopInReach(at.Parent())
+}
