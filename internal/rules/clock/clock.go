@@ -15,6 +15,9 @@ var pages embed.FS
 // Rules are the rules of this wing, in the order of the catalogue.
 var Rules = []*rule.Rule{
 	localTime,
+	localMetav1,
+	equality,
 	remaining,
 	zone,
+	skew,
 }

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// TimePair is a comparison of two points in time.
+type TimePair struct {
+	// At is the call or operator that compares.
+	At ssa.Instruction
+	// Op is Equal, Before, After or Compare.
+	Op string
+	// A and B are the origins of both sides.
+	A, B []Moment
+}
+
+// Func returns the function that compares.
+func (t TimePair) Func() *ssa.Function { return t.At.Parent() }
+
+// TimePairs returns the comparisons of times in own code, in source order.
+func (e *Effects) TimePairs() []TimePair {
+	var out []TimePair
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if op, x, y := timeOperands(instr); op != "" {
+					out = append(out, TimePair{At: instr, Op: op, A: e.Moments(x), B: e.Moments(y)})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// timeOperands reads a comparison of times; op is "" for anything else.
+func timeOperands(instr ssa.Instruction) (op string, x, y ssa.Value) {
+	switch v := instr.(type) {
+	case *ssa.BinOp:
+		_, isStruct := v.X.Type().Underlying().(*types.Struct)
+		if (v.Op == token.EQL || v.Op == token.NEQ) && isStruct && isMoment(v.X.Type()) {
+			return "Equal", v.X, v.Y
+		}
+	case *ssa.Call:
+		target := program.Target(v)
+		recv := program.Receiver(v)
+		if target == nil || recv == nil || !isMoment(recv.Type()) || len(v.Call.Args) != 2 || !isMoment(v.Call.Args[1].Type()) {
+			return "", nil, nil
+		}
+		switch target.Name() {
+		case "Equal", "Before", "After", "Compare":
+			return target.Name(), v.Call.Args[0], v.Call.Args[1]
+		}
+	}
+	return "", nil, nil
+}
+
+// NeverEqual tells whether one side was stored in whole seconds and the other is a reading of the clock with its
+// fraction; it returns the reading and the stored side.
+func (t TimePair) NeverEqual() (reading, stored Moment, ok bool) {
+	if t.Op != "Equal" {
+		return Moment{}, Moment{}, false
+	}
+	if m, found := fine(t.A); found && coarse(t.B) {
+		return m, t.B[0], true
+	}
+	if m, found := fine(t.B); found && coarse(t.A) {
+		return m, t.A[0], true
+	}
+	return Moment{}, Moment{}, false
+}
+
+// fine returns a reading of the clock that kept its fraction; found is false when any origin was stored or cut.
+func fine(all []Moment) (reading Moment, found bool) {
+	for _, m := range all {
+		if m.Stored != "" || m.Whole {
+			return Moment{}, false
+		}
+		if m.Clock != nil && !found {
+			reading, found = m, true
+		}
+	}
+	return reading, found
+}
+
+// coarse tells whether all origins are fields that are stored in whole seconds.
+func coarse(all []Moment) bool {
+	for _, m := range all {
+		if m.Stored == "" || !m.Whole {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// Against returns the field that is compared with a reading of this process's clock, when nothing was added to either.
+func (t TimePair) Against() (stored, reading Moment, ok bool) {
+	for _, sides := range [][2][]Moment{{t.A, t.B}, {t.B, t.A}} {
+		for _, s := range sides[0] {
+			if s.Stored == "" || s.Moved {
+				continue
+			}
+			for _, c := range sides[1] {
+				if c.Clock != nil && !c.Moved {
+					return s, c, true
+				}
+			}
+		}
+	}
+	return Moment{}, Moment{}, false
+}
+
+// Orders tells whether the comparison is all that a less or compare function answers with: nothing tests for equal
+// times before, and both sides are stored in whole seconds.
+func (t TimePair) Orders() bool {
+	call, ok := t.At.(*ssa.Call)
+	if !ok || t.Op == "Equal" || !isOrdering(t.Func().Signature) || !someCoarse(t.A) || !someCoarse(t.B) || !onlyReturned(call) {
+		return false
+	}
+	for _, branch := range Conditions(call.Block()) {
+		if testsTimes(branch.Cond) {
+			return false
+		}
+	}
+	return true
+}
+
+func someCoarse(all []Moment) bool {
+	for _, m := range all {
+		if m.Stored != "" && m.Whole {
+			return true
+		}
+	}
+	return false
+}
+
+// isOrdering tells whether a function has the shape of less(i, j int) bool or compare(a, b T) int.
+func isOrdering(sig *types.Signature) bool {
+	if sig.Params().Len() != 2 || sig.Results().Len() != 1 || !types.Identical(sig.Params().At(0).Type(), sig.Params().At(1).Type()) {
+		return false
+	}
+	res, ok := sig.Results().At(0).Type().Underlying().(*types.Basic)
+	return ok && (res.Kind() == types.Bool || res.Kind() == types.Int)
+}
+
+func onlyReturned(call *ssa.Call) bool {
+	for _, ref := range *call.Referrers() {
+		if _, ok := ref.(*ssa.Return); !ok {
+			return false
+		}
+	}
+	return len(*call.Referrers()) > 0
+}
+
+// testsTimes tells whether a condition compares times.
+func testsTimes(cond ssa.Value) bool {
+	if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
+		cond = not.X
+	}
+	instr, ok := cond.(ssa.Instruction)
+	if !ok {
+		return false
+	}
+	if op, ok := cond.(*ssa.BinOp); ok {
+		if inner, ok := op.X.(*ssa.Call); ok {
+			instr = inner // a.Compare(b) != 0
+		}
+	}
+	op, _, _ := timeOperands(instr)
+	return op != ""
+}
+
+// NewStamps returns the stores of a fresh reading of the clock, in the zone of the process, into a field of an API
+// object, in source order.
+func (e *Effects) NewStamps() []*ssa.Store {
+	var out []*ssa.Store
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if st, ok := instr.(*ssa.Store); ok && e.isStamp(st) {
+					out = append(out, st)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (e *Effects) isStamp(st *ssa.Store) bool {
+	f, ok := st.Addr.(*ssa.FieldAddr)
+	if !ok || !isMoment(st.Val.Type()) || !e.IsAPIPart(f.X.Type()) {
+		return false
+	}
+	for _, m := range e.Moments(st.Val) {
+		if m.Clock != nil && m.Zone == ZoneLocal {
+			return true
+		}
+	}
+	return false
+}
