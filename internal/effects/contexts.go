@@ -103,6 +103,9 @@ func (c *Contexts) of(v ssa.Value, inside *call) []ContextOrigin {
 		switch v := v.(type) {
 		case *ssa.Parameter, *ssa.Call:
 			return true
+		case *ssa.UnOp:
+			_, _, ok := contextCell(v)
+			return ok
 		case *ssa.Extract:
 			_, ok := v.Tuple.(*ssa.Call)
 			return ok
@@ -122,10 +125,32 @@ func (c *Contexts) of(v ssa.Value, inside *call) []ContextOrigin {
 				continue
 			}
 			out = append(out, ContextOrigin{Root: src})
+		case *ssa.UnOp:
+			out = append(out, c.content(src, inside)...)
 		case *ssa.Const: // nil: nothing to wait for
 		default:
 			out = append(out, ContextOrigin{Root: src})
 		}
+	}
+	return out
+}
+
+// content follows a variable to what it can hold where it is read.
+func (c *Contexts) content(load *ssa.UnOp, inside *call) []ContextOrigin {
+	cell, at, ok := contextCell(load)
+	if !ok {
+		return []ContextOrigin{{Root: load}}
+	}
+	if inside != nil && inside.fn != cell.Parent() {
+		inside = nil
+	}
+	var out []ContextOrigin
+	for _, v := range contentOf(cell, at) {
+		if inside == nil {
+			out = append(out, c.Of(v)...)
+			continue
+		}
+		out = append(out, c.of(v, inside)...)
 	}
 	return out
 }

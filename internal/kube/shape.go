@@ -26,7 +26,10 @@ func shapeOf(fn *types.Func) *Call {
 	sig := fn.Signature()
 	recv := sig.Recv()
 	if recv == nil {
-		return shaped(fn, packageShape(fn, sig))
+		if c := packageShape(fn, sig); c != nil {
+			return shaped(fn, c)
+		}
+		return shaped(fn, networkFunction(sig))
 	}
 	for _, shape := range methodShapes {
 		if c := shape(fn, sig); c != nil {

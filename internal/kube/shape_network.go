@@ -18,6 +18,7 @@ var networkPackages = []string{
 	"github.com/cloudflare/cloudflare-go/",
 	"github.com/digitalocean/godo/",
 	"github.com/elastic/go-elasticsearch/",
+	"github.com/go-redis/redis/",
 	"github.com/hashicorp/vault/api/",
 	"github.com/jackc/pgx/",
 	"github.com/miekg/dns/",
@@ -34,6 +35,7 @@ var callOptions = []symbol{
 	{pkg: "google.golang.org/grpc", name: "CallOption"},
 	{pkg: "github.com/googleapis/gax-go", name: "CallOption"},
 	{pkg: "google.golang.org/api/googleapi", name: "CallOption"},
+	{pkg: "github.com/google/go-containerregistry/pkg/v1/remote", name: "Option"},
 }
 
 // networkShape knows methods of generated and cloud clients by their package or by their options.
@@ -42,13 +44,8 @@ func networkShape(fn *types.Func, sig *types.Signature) *Call {
 	if params.Len() == 0 || sig.Results().Len() == 0 {
 		return nil
 	}
-	if sig.Variadic() {
-		last := elemOf(params.At(params.Len() - 1).Type())
-		for _, option := range callOptions {
-			if namedIn(last, option.pkg) == option.name {
-				return newCall(Network)
-			}
-		}
+	if takesCallOption(sig) {
+		return newCall(Network)
 	}
 	if !isNamed(params.At(0).Type(), "context", "Context") {
 		return nil
@@ -60,4 +57,25 @@ func networkShape(fn *types.Func, sig *types.Signature) *Call {
 		}
 	}
 	return nil
+}
+
+// networkFunction knows functions that are no methods by their options.
+func networkFunction(sig *types.Signature) *Call {
+	if sig.Results().Len() > 0 && takesCallOption(sig) && isError(sig.Results().At(sig.Results().Len()-1).Type()) {
+		return newCall(Network)
+	}
+	return nil
+}
+
+func takesCallOption(sig *types.Signature) bool {
+	if !sig.Variadic() {
+		return false
+	}
+	last := elemOf(sig.Params().At(sig.Params().Len() - 1).Type())
+	for _, option := range callOptions {
+		if namedIn(last, option.pkg) == option.name {
+			return true
+		}
+	}
+	return false
 }

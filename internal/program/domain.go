@@ -452,3 +452,16 @@ func (p *Program) closes() []ssa.CallInstruction {
 	}
 	return p.closeSites
 }
+
+// LeaderChannel says in one clause why a receive from ch means leadership, or "" where it does not.
+func (p *Program) LeaderChannel(ch ssa.Value) string { return p.leaderChannel(ch) }
+
+// OnlyFromMain tells whether all ways to fn begin in main or a command and pass no go statement.
+func (p *Program) OnlyFromMain(fn *ssa.Function) bool {
+	any, all := false, true
+	p.visitBack(fn, nil, func(s *state, e *Entry) {
+		any = true
+		all = all && (e.Kind == EntryTest || e.Kind == EntryMain && !s.spawned)
+	})
+	return any && all
+}

@@ -72,7 +72,7 @@ func reportManager(pass *rule.Pass, fn *ssa.Function, c cut) {
 		Message: fmt.Sprintf("%s runs under %s; no signal ends it.", effects.Describe(c.use.Site), effects.Describe(c.root.Site)),
 		About:   effects.Describe(c.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
 		Related: []rule.Related{{Func: c.use.Site.Parent(), Pos: use, Message: "the manager is started here"}},
-		Fix: rule.Fix{Description: "hand the context of the process on", Sketch: fmt.Sprintf("// in main: ctx := ctrl.SetupSignalHandler(), and a parameter ctx for %s\nctx, cancel := context.WithCancel(ctx)", program.Name(fn))},
+		Fix:     rule.Fix{Description: "hand the context of the process on", Sketch: fmt.Sprintf("// in main: ctx := ctrl.SetupSignalHandler(), and a parameter ctx for %s\nctx, cancel := context.WithCancel(ctx)", program.Name(fn))},
 	})
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Escape is a context that a goroutine goes on to use when the function that started it has returned.
+type Escape struct {
+	Spawn Spawn
+	// Use is the call in the goroutine that is given the context.
+	Use    ssa.CallInstruction
+	Origin ContextOrigin
+}
+
+// Escapes returns the uses of contexts in goroutines that nobody waits for: those that end with a request, and those
+// whose cancel function the starting function defers. In source order.
+func (e *Effects) Escapes() []Escape {
+	var out []Escape
+	contexts, work, p := e.Contexts(), e.Work(), e.Program
+	for _, spawn := range e.Goroutines().Spawns {
+		fn := spawn.Site.Parent()
+		if p.InTest(fn) || p.Generated(fn) || Joined(spawn.Site) {
+			continue
+		}
+		for site := range program.Sites(spawn.Body) {
+			ctx := ContextArgument(site)
+			if ctx == nil || isDoneCall(site) {
+				continue
+			}
+			if k := work.At(site); k == NoWork && work.Through(site) == nil {
+				continue
+			}
+			if o, ok := ending(contexts.Of(ctx), fn); ok {
+				out = append(out, Escape{spawn, site, o})
+				break
+			}
+		}
+	}
+	return out
+}
+
+// ending picks the origin that is over when fn has returned, where all origins are such.
+func ending(origins []ContextOrigin, fn *ssa.Function) (ContextOrigin, bool) {
+	for _, o := range origins {
+		if o.Deferred != nil && o.Deferred.Parent() == fn {
+			continue
+		}
+		param, ok := o.Root.(*ssa.Parameter)
+		inHandler := ok && o.Kind == RequestContext && enclosing(fn, param.Parent())
+		_, called := o.Root.(*ssa.Call)
+		if !inHandler && !(called && o.Kind == RequestContext) {
+			return ContextOrigin{}, false
+		}
+	}
+	if len(origins) == 0 {
+		return ContextOrigin{}, false
+	}
+	return origins[0], true
+}
+
+// enclosing tells whether outer is fn or one of the functions that fn is written in.
+func enclosing(fn, outer *ssa.Function) bool {
+	for ; fn != nil; fn = fn.Parent() {
+		if fn == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// Joined tells whether a function waits for something after it started a goroutine: a wait group, a group's Wait, a
+// receive, a select, a call that blocks. Deferred waits count.
+func Joined(start ssa.CallInstruction) bool {
+	fn := start.Parent()
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if d, ok := instr.(*ssa.Defer); ok {
+				if row := program.Model(d); row != nil && row.Effect == kube.Block {
+					return true
+				}
+				if closure, ok := d.Call.Value.(*ssa.MakeClosure); ok && waitsInside(closure.Fn.(*ssa.Function)) {
+					return true
+				}
+			}
+			if waitsFor(instr) && After(start, instr) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func waitsInside(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if waitsFor(instr) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func waitsFor(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.UnOp:
+		return x.Op == token.ARROW
+	case *ssa.Select:
+		return true
+	case *ssa.Call:
+		if row := program.Model(x); row != nil && row.Effect == kube.Block {
+			return true
+		}
+		t := program.Target(x)
+		return t != nil && (t.Name() == "Wait" || t.Name() == "Join")
+	}
+	return false
+}

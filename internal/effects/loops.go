@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// DeafLoop is a loop that waits again and again and never looks at the context that its function has.
+type DeafLoop struct {
+	// Wait is where it waits.
+	Wait ssa.Instruction
+	// How says what it does, for a sentence: "sleeps", "waits for a ticker".
+	How   string
+	Reach *InReach
+}
+
+// DeafLoops returns the loops of a function that has a context and does not look at it, in order.
+func (g *Goroutines) DeafLoops(fn *ssa.Function) []DeafLoop {
+	reach := ownContext(fn)
+	if reach == nil {
+		return nil
+	}
+	var out []DeafLoop
+	told := make(map[*ssa.BasicBlock]bool)
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			how := g.waits(instr)
+			if how == "" || told[b] {
+				continue
+			}
+			loop := LoopOf(b)
+			if _, isCall := instr.(*ssa.Call); loop == nil && isCall && how != "sleeps" {
+				out = append(out, DeafLoop{instr, how, reach}) // a helper that loops
+				continue
+			}
+			if loop == nil || countsDown(loop) || g.listens(loop) {
+				continue
+			}
+			for _, b := range loop {
+				told[b] = true
+			}
+			out = append(out, DeafLoop{instr, how, reach})
+		}
+	}
+	return out
+}
+
+// ownContext returns the context parameter of a function, or one it captured, if it can end at all.
+func ownContext(fn *ssa.Function) *InReach {
+	for _, param := range fn.Params {
+		if isContextType(param.Type()) && param.Name() != "_" && param.Name() != "" {
+			return &InReach{Expr: param.Name(), From: "parameter " + param.Name(), Value: param, Own: true}
+		}
+	}
+	for _, free := range fn.FreeVars {
+		if isContextType(free.Type()) || isPointerToContext(free.Type()) {
+			return &InReach{Expr: free.Name(), From: "captured " + free.Name(), Value: free, Own: true}
+		}
+	}
+	return nil
+}
+
+// waits says how an instruction lets time pass; "" if it does not.
+func (g *Goroutines) waits(instr ssa.Instruction) string {
+	switch x := instr.(type) {
+	case *ssa.Call:
+		t := program.Target(x)
+		if t != nil && t.Pkg() != nil && t.Pkg().Path() == "time" && t.Name() == "Sleep" {
+			return "sleeps"
+		}
+		if found := g.neverReturns(x); found != nil && program.Model(x) != nil {
+			return "runs " + found.Why
+		}
+	case *ssa.UnOp:
+		if x.Op == token.ARROW && timerChannel(x.X) {
+			return "waits for a timer"
+		}
+	case *ssa.Select:
+		if !x.Blocking {
+			return ""
+		}
+		for _, st := range x.States {
+			if st.Send != nil || !timerChannel(st.Chan) {
+				return "" // it waits for something else too, which may end it
+			}
+		}
+		return "waits for a timer"
+	}
+	return ""
+}
+
+// countsDown tells whether a loop ends by itself: it counts, or it goes over a slice or a map.
+func countsDown(loop []*ssa.BasicBlock) bool {
+	for _, b := range loop {
+		for _, instr := range b.Instrs {
+			switch x := instr.(type) {
+			case *ssa.Next:
+				return true
+			case *ssa.BinOp:
+				basic, ok := x.X.Type().Underlying().(*types.Basic)
+				if !ok || basic.Info()&types.IsInteger == 0 && basic.Kind() != types.Bool {
+					continue
+				}
+				switch x.Op {
+				case token.LSS, token.LEQ, token.GTR, token.GEQ:
+					return true
+				}
+			case *ssa.Call:
+				if t := program.Target(x); t != nil && t.Pkg() != nil && t.Pkg().Path() == "time" {
+					switch t.Name() {
+					case "Before", "After", "Since", "Until", "Sub": // a deadline of its own
+						if t.Name() != "After" || t.Signature().Recv() != nil {
+							return true
+						}
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// listens tells whether a loop can end with a context or a stop channel: it asks for Done or Err, receives from a channel
+// that is no timer's, or can be left after a call that was given a context or that does work of its own.
+func (g *Goroutines) listens(loop []*ssa.BasicBlock) bool {
+	inside := make(map[*ssa.BasicBlock]bool, len(loop))
+	for _, b := range loop {
+		inside[b] = true
+	}
+	leaves, given := false, false
+	for _, b := range loop {
+		for _, succ := range b.Succs {
+			leaves = leaves || !inside[succ]
+		}
+		for _, instr := range b.Instrs {
+			switch x := instr.(type) {
+			case *ssa.Call:
+				if isContextMethod(x, "Done") || isContextMethod(x, "Err") {
+					return true
+				}
+				given = given || ContextArgument(x) != nil
+			case *ssa.UnOp:
+				if x.Op == token.ARROW && !timerChannel(x.X) {
+					return true
+				}
+			case *ssa.Select:
+				for _, st := range x.States {
+					if st.Send != nil || !timerChannel(st.Chan) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return leaves && given
+}

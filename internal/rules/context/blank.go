@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package context
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var blank = &rule.Rule{
+	ID:        "context/blank",
+	Title:     "Context parameter that is thrown away before calls leave the process",
+	Checklist: []string{"5.3"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "v0.1.0",
+	Doc:       rule.Page(pages, "blank.md"),
+	Check:     checkBlank,
+}
+
+func checkBlank(pass *rule.Pass) {
+	for _, fn := range pass.Program.Funcs {
+		if !pass.Reviewed(fn) || fn.Parent() != nil {
+			continue // a closure's parameters are its caller's choice
+		}
+		param := unusedContext(fn)
+		if param == nil {
+			continue
+		}
+		path := pass.Effects.Work().Reach(fn)
+		if path == nil || boundElsewhere(pass, path) {
+			continue // calls nobody; or has a context of its own for them
+		}
+		reportBlank(pass, fn, param, path)
+	}
+}
+
+// unusedContext returns the context parameter of a function that it never uses, or nil.
+func unusedContext(fn *ssa.Function) *ssa.Parameter {
+	for _, param := range fn.Params {
+		if !program.IsNamed(param.Type(), "context", "Context") {
+			continue
+		}
+		if refs := param.Referrers(); refs == nil || len(*refs) == 0 {
+			return param
+		}
+		return nil
+	}
+	return nil
+}
+
+// boundElsewhere tells whether the calls are given a context that is none of Background: one that the receiver keeps, or
+// one with a deadline.
+func boundElsewhere(pass *rule.Pass, path *effects.WorkPath) bool {
+	for at := path; at != nil; at = at.Next {
+		ctx := effects.ContextArgument(at.Site)
+		if ctx == nil {
+			continue
+		}
+		for _, o := range pass.Effects.Contexts().Of(ctx) {
+			if o.Kind == effects.BackgroundContext && !o.Bounded && !o.Cancellable {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func reportBlank(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter, path *effects.WorkPath) {
+	p, where, last := pass.Program, pass.Where(fn), path.Last()
+	severity, reason := finding.High, "the function itself sends the request"
+	if path.Next != nil {
+		severity, reason = finding.Medium, "the request is sent by a function that it calls"
+	}
+	s := rule.NewScenario()
+	caller := s.Actor(where.Actor(fn), where.Runs())
+	other := s.Actor("other side of "+effects.Describe(last), "does not answer")
+	caller.Step(valid(param.Pos(), fn), fmt.Sprintf("calls %s with a context that has a deadline", program.Name(fn)), "the context is thrown away")
+	other.Step(p.Start(last), "keeps the connection open and is silent", "")
+	caller.Step(p.Start(last), "waits in "+effects.Describe(last), "the deadline passes, nothing happens")
+	s.Outcome("The caller's deadline and cancellation have no effect: it waits for as long as the other side keeps it waiting.")
+	pass.Report(rule.Report{
+		Func: fn, Pos: valid(param.Pos(), fn), Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s does not use its context and reaches %s; its caller's deadline and cancellation have no effect.", program.Name(fn), effects.Describe(last)),
+		About:   effects.Describe(last), Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Related: []rule.Related{{Func: last.Parent(), Pos: p.Start(last), Message: effects.Describe(last) + " is called without the context"}},
+		Fix: rule.Fix{
+			Description: "name the parameter and hand it on",
+			Sketch:      fmt.Sprintf("// %s: name the parameter ctx and bind the call to it, at least\nif err := ctx.Err(); err != nil {\n\treturn err\n}", program.Name(fn)),
+		},
+	})
+}

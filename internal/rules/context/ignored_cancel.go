@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package context
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var ignoredCancel = &rule.Rule{
+	ID:        "context/ignored-cancel",
+	Title:     "Loop that waits and never looks at the context it has",
+	Checklist: []string{"5.2"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "v0.1.0",
+	Doc:       rule.Page(pages, "ignored_cancel.md"),
+	Check:     checkIgnoredCancel,
+}
+
+func checkIgnoredCancel(pass *rule.Pass) {
+	for _, fn := range pass.Program.Funcs {
+		if !pass.Reviewed(fn) {
+			continue
+		}
+		for _, loop := range pass.Effects.Goroutines().DeafLoops(fn) {
+			reportIgnored(pass, fn, loop)
+		}
+	}
+}
+
+func reportIgnored(pass *rule.Pass, fn *ssa.Function, loop effects.DeafLoop) {
+	where, at := pass.Where(fn), valid(loop.Wait.Pos(), fn)
+	s := rule.NewScenario()
+	looping := s.Actor("goroutine of "+program.Name(fn), where.Runs())
+	owner := s.Actor("owner of "+loop.Reach.Expr, "wants the work to end")
+	looping.Step(at, loop.How+" in a loop", "")
+	owner.Step(at, "cancels "+loop.Reach.Expr, loop.Reach.Expr+" is over")
+	looping.Step(at, loop.How+" again", "it did not look")
+	s.Outcome("%s goes on after %s was cancelled: shutdown waits for it, or it works beside what took its place.", program.Name(fn), loop.Reach.Expr)
+	pass.Report(rule.Report{
+		Func: fn, Pos: at, Severity: finding.High, Reason: "the loop has no other end",
+		Message: fmt.Sprintf("the loop %s and never looks at %s; cancelling it does not end the loop.", loop.How, loop.Reach.From),
+		About:   loop.How, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Fix: rule.Fix{
+			Description: "wait for the context as well",
+			Sketch:      fmt.Sprintf("select {\ncase <-%s.Done():\n\treturn\ncase <-time.After(interval):\n}", loop.Reach.Expr),
+		},
+	})
+}
