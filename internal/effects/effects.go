@@ -8,6 +8,7 @@ package effects
 import (
 	"go/types"
 
+	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -34,6 +35,7 @@ type Effects struct {
 	goroutines *Goroutines                      // made when first asked for
 	loads      map[program.FieldKey][]ssa.Value // made when first asked for
 	conc       concurrency                      // gathered when first asked for
+	memory     *memory.Memory                   // made when first asked for
 }
 
 // Build gathers the effects of a program.
@@ -53,4 +55,12 @@ func Build(p *program.Program) *Effects {
 	e.findStories()
 	e.keepLedger()
 	return e
+}
+
+// Memory returns the facts about locks and shared memory.
+func (e *Effects) Memory() *memory.Memory {
+	if e.memory == nil {
+		e.memory = memory.Build(e.Program)
+	}
+	return e.memory
 }

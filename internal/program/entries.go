@@ -42,6 +42,8 @@ type Entry struct {
 	Because string
 	// Pos is where the entry was registered, or its declaration where no registration was found.
 	Pos token.Pos
+	// Group is shared by callbacks that one goroutine calls in turn: the struct that holds them. It may be nil.
+	Group ssa.Value
 	// Manager is the manager it was registered on, where that is known.
 	Manager *Manager
 	// Requeues is set when the framework calls the entry again after it returned an error.
@@ -273,13 +275,14 @@ func (f *finder) callbackFields() {
 		}
 		for _, store := range f.p.stores.fieldSites[key] {
 			for _, fn := range f.p.functionsOf(store.Val) {
-				f.callback(key, field, fn, store.Pos())
+				f.callback(key, field, fn, store)
 			}
 		}
 	}
 }
 
-func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, pos token.Pos) {
+func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, store *ssa.Store) {
+	pos := store.Pos()
 	pkg := ""
 	if p := key.Type.Obj().Pkg(); p != nil {
 		pkg = p.Path()
@@ -301,7 +304,11 @@ func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, pos 
 		f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: EveryReplica, Pos: pos,
 			Because: fmt.Sprintf("is called on every replica as %s", key)})
 	case kube.InformerHandler, kube.RegisterIndex:
-		f.add(f.informerEntry(fn, pos))
+		e := f.informerEntry(fn, pos)
+		if at, ok := store.Addr.(*ssa.FieldAddr); ok {
+			e.Group = at.X
+		}
+		f.add(e)
 	}
 }
 

@@ -49,6 +49,10 @@ type Program struct {
 	closeSites []ssa.CallInstruction
 	// bindings are the calls that bind variables to flags.
 	bindings []ssa.CallInstruction
+	// concurrency, registered and managerWide are answers given before.
+	concurrency *Concurrency
+	registered  map[*ssa.Function]ssa.CallInstruction
+	managerWide *workers
 }
 
 // Build makes the program from loaded code. It never fails: what cannot be built is a row in Errors.

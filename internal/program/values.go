@@ -130,7 +130,7 @@ func (r *fieldReader) fieldStores(base ssa.Value) {
 	}
 	for _, ref := range *refs {
 		field, ok := ref.(*ssa.FieldAddr)
-		if !ok || fieldName(field.X.Type(), field.Field) != r.name || field.Referrers() == nil {
+		if !ok || FieldName(field.X.Type(), field.Field) != r.name || field.Referrers() == nil {
 			continue
 		}
 		for _, use := range *field.Referrers() {
@@ -141,8 +141,8 @@ func (r *fieldReader) fieldStores(base ssa.Value) {
 	}
 }
 
-// fieldName returns the name of the field at index of the struct behind t.
-func fieldName(t types.Type, index int) string {
+// FieldName returns the name of the field at index of the struct behind t.
+func FieldName(t types.Type, index int) string {
 	t = types.Unalias(t)
 	if ptr, ok := t.Underlying().(*types.Pointer); ok {
 		t = ptr.Elem()

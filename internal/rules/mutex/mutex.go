@@ -3,7 +3,17 @@
 // Package mutex is the wing of the catalogue for memory shared in one process (checklist section 4).
 package mutex
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	UnguardedField, LockOrder, HeldAcrossNetwork, HeldWhileBlocked, MissingUnlock, Relock,
+	CheckThenAct, WriteUnderRLock, LeakedAlias, DeferInLoop, AtomicMixed,
+}
+
+//go:embed *.md
+var pages embed.FS

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Unguarded is an access that can run at the same time as a write of the same memory, with no lock in common.
+type Unguarded struct {
+	// Access lacks the lock, Other is what it can meet; at least one of the two writes.
+	Access, Other *Access
+	// Guard is the lock that other accesses hold; unknown when no access holds any.
+	Guard Place
+	// Meeting says which goroutines can run the two at the same time.
+	Meeting program.Meeting
+}
+
+// Unguarded lists the accesses that lack a lock, by place, in source order.
+func (m *Memory) Unguarded() []*Unguarded {
+	if m.unguarded == nil {
+		m.unguarded = []*Unguarded{}
+		for _, place := range m.places {
+			m.judge(place)
+		}
+	}
+	return m.unguarded
+}
+
+// judge looks at one place: with a guard each access without it is told, without one the first pair that races.
+func (m *Memory) judge(place Place) {
+	all := m.accesses[place]
+	if !slices.ContainsFunc(all, func(a *Access) bool { return a.Write }) {
+		return
+	}
+	if guard := m.Guard(place); guard.Known() {
+		for _, a := range all {
+			if _, held := a.Holds(guard); !held {
+				m.meetGuarded(a, all, guard)
+			}
+		}
+		return
+	}
+	m.judgeBare(all)
+}
+
+// Guard infers the lock that guards a place: one that belongs to the same struct, or to the same package for package
+// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts.
+func (m *Memory) Guard(place Place) Place {
+	var best Place
+	most := 0
+	counts := make(map[Place]int)
+	for _, a := range m.accesses[place] {
+		for _, h := range a.Held {
+			if h.Mode != Semaphore && Related(h.Lock.Place, place) {
+				counts[h.Lock.Place]++
+			}
+		}
+	}
+	for _, a := range m.accesses[place] {
+		if !a.Write {
+			continue
+		}
+		for _, h := range a.Held {
+			if h.Mode == Write && counts[h.Lock.Place] > most {
+				best, most = h.Lock.Place, counts[h.Lock.Place]
+			}
+		}
+	}
+	return best
+}
+
+// Related tells whether a lock stands next to the memory, as a guard does.
+func Related(lock, memory Place) bool {
+	switch {
+	case memory.Type != nil:
+		return lock.Type == memory.Type
+	case memory.Global != nil:
+		return lock.Global != nil && lock.Global.Pkg == memory.Global.Pkg
+	case memory.Local != nil:
+		return lock.Local != nil && lock.Local.Parent() == memory.Local.Parent()
+	}
+	return false
+}
+
+// meetGuarded looks for a guarded access that an access without the guard can meet.
+func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
+	var unsure *Unguarded
+	for _, other := range all {
+		if _, held := other.Holds(guard); !held || !conflict(a, other) || commonHeld(a, other) {
+			continue
+		}
+		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
+		if !ok || m.private(a, meeting) {
+			continue
+		}
+		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting}
+		if meeting.Sure() {
+			m.unguarded = append(m.unguarded, u)
+			return
+		}
+		if unsure == nil {
+			unsure = u
+		}
+	}
+	if unsure != nil {
+		m.unguarded = append(m.unguarded, unsure)
+	}
+}
+
+// conflict tells whether two accesses race when they meet.
+func conflict(a, b *Access) bool { return a.Part == b.Part && (a.Write || b.Write) }
+
+// commonHeld tells whether both accesses hold one lock, at least one of them for writing.
+func commonHeld(a, b *Access) bool {
+	for _, x := range a.Held {
+		if !x.Lock.Place.Known() {
+			continue
+		}
+		if mode, ok := b.Holds(x.Lock.Place); ok && (mode == Write || x.Mode == Write) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeBare looks for two accesses under no lock that surely meet.
+func (m *Memory) judgeBare(all []*Access) {
+	for _, a := range all {
+		if !a.Write || len(a.Held) > 0 {
+			continue // some lock, if not a near one: its callers may know what they do
+		}
+		for _, other := range all {
+			if !conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
+				continue
+			}
+			meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
+			if !ok || !meeting.Sure() || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
+				continue
+			}
+			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting})
+			return
+		}
+	}
+}
+
+// handedOver tells whether a channel orders one access before the other: the first is followed by a send or a close,
+// and the second stands behind a receive.
+func (m *Memory) handedOver(first, second *Access) bool {
+	signals, waits := false, false
+	for _, b := range first.Func().Blocks {
+		for _, instr := range b.Instrs {
+			if isSignal(instr) && program.MayPrecede(first.At, instr) {
+				signals = true
+			}
+		}
+	}
+	if !signals {
+		return false
+	}
+	for _, b := range second.Func().Blocks {
+		for _, instr := range b.Instrs {
+			if m.Program.Concurrency().Waits(instr) && program.MayPrecede(instr, second.At) {
+				waits = true
+			}
+		}
+	}
+	return waits
+}
+
+func isSignal(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.Send:
+		return true
+	case *ssa.Select:
+		return slices.ContainsFunc(x.States, func(s *ssa.SelectState) bool { return s.Send != nil })
+	case ssa.CallInstruction:
+		b, ok := x.Common().Value.(*ssa.Builtin)
+		return ok && b.Name() == "close"
+	}
+	return false
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// BlockKind says what a function waits for.
+type BlockKind int
+
+// The kinds of waiting.
+const (
+	Request BlockKind = iota // a request to the API server
+	Network                  // another request over the network
+	Receive
+	Send
+	Choice // a select without default
+	WaitGroup
+	CondWait
+	Sleep
+	Other // anything else of a library that may wait long
+)
+
+// Remote tells whether another machine decides how long the wait is.
+func (k BlockKind) Remote() bool { return k == Request || k == Network }
+
+// Block is an instruction that may wait long, in a function or in what it calls.
+type Block struct {
+	Kind BlockKind
+	At   ssa.Instruction
+	// Row is the model's word on the call, nil for channel operations.
+	Row *kube.Call
+	// Call is the call through which the function gets there, and Inner what the callee does; nil for its own.
+	Call  ssa.CallInstruction
+	Inner *Block
+	Given []Place
+}
+
+// Path returns the calls from the function to the waiting instruction.
+func (b *Block) Path() []ssa.CallInstruction {
+	var out []ssa.CallInstruction
+	for ; b.Inner != nil; b = b.Inner {
+		out = append(out, b.Call)
+	}
+	return out
+}
+
+// blockOf recognises an instruction that may wait.
+func (l *Locks) blockOf(instr ssa.Instruction) *Block {
+	switch x := instr.(type) {
+	case *ssa.Send:
+		return &Block{Kind: Send, At: x}
+	case *ssa.UnOp:
+		if x.Op == token.ARROW {
+			return &Block{Kind: Receive, At: x}
+		}
+	case *ssa.Select:
+		if x.Blocking {
+			return &Block{Kind: Choice, At: x}
+		}
+	case *ssa.Call:
+		return l.blockingCall(x)
+	}
+	return nil
+}
+
+func (l *Locks) blockingCall(call *ssa.Call) *Block {
+	op := l.opOf(call)
+	if op.kind == opCondWait {
+		return &Block{Kind: CondWait, At: call, Given: []Place{op.lock.Place}}
+	}
+	row := program.Model(call)
+	if row == nil || op.kind != noOp {
+		return nil
+	}
+	switch {
+	case row.Effect.IsWrite(), row.Effect == kube.ReadLive, row.Effect == kube.Watch, row.Effect == kube.RequestEnd:
+		return &Block{Kind: Request, At: call, Row: row}
+	case row.Effect == kube.ReadByProvenance, row.Effect == kube.List:
+		if l.liveRead(call, row) {
+			return &Block{Kind: Request, At: call, Row: row}
+		}
+	case row.Effect == kube.Network:
+		return &Block{Kind: Network, At: call, Row: row}
+	case row.Effect == kube.Block && row.Name == "Sleep":
+		return &Block{Kind: Sleep, At: call, Row: row}
+	case row.Effect == kube.Block && row.Name == "Wait":
+		return &Block{Kind: WaitGroup, At: call, Row: row}
+	case row.Effect == kube.Block:
+		return &Block{Kind: Other, At: call, Row: row}
+	}
+	return nil
+}
+
+// liveRead tells whether a read goes to the API server for sure.
+func (l *Locks) liveRead(call *ssa.Call, row *kube.Call) bool {
+	if row.Provenance != "" {
+		return row.Provenance == "live"
+	}
+	client := program.Receiver(call)
+	object := program.Argument(call, row.Object)
+	if client == nil || object == nil {
+		return false
+	}
+	freshness, _ := l.program.ClientOf(client, object.Type())
+	return freshness == program.Live
+}
+
+// sumBlocks collects where each function may wait, and hands it up to the callers.
+func (l *Locks) sumBlocks() {
+	l.blocks = make(map[*ssa.Function]*summary[*Block])
+	var queue []*ssa.Function
+	for _, fn := range l.program.Funcs {
+		s := newSummary[*Block]()
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				block := l.blockOf(instr)
+				if block == nil {
+					continue
+				}
+				if l.flows[fn] != nil {
+					block.Given = join(block.Given, l.givenBefore(instr))
+				}
+				addBlock(s, block)
+			}
+		}
+		if len(s.list) > 0 {
+			l.blocks[fn] = s
+			queue = append(queue, fn)
+		}
+	}
+	spreadUp(l.program, queue, func(fn *ssa.Function, e program.Edge) bool { return l.handBlocks(fn, e) })
+}
+
+func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
+	caller := e.Caller()
+	s := l.blocks[caller]
+	if s == nil {
+		s = newSummary[*Block]()
+	}
+	var given []Place
+	if l.flows[caller] != nil {
+		given = l.givenBefore(e.Site)
+	}
+	learned := false
+	for _, b := range l.blocks[fn].list {
+		up := &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: join(b.Given, given)}
+		learned = addBlock(s, up) || learned
+	}
+	if len(s.list) > 0 {
+		l.blocks[caller] = s
+	}
+	return learned
+}
+
+// Blocks returns where fn may wait, itself or in what it calls.
+func (l *Locks) Blocks(fn *ssa.Function) []*Block {
+	if s := l.blocks[fn]; s != nil {
+		return s.list
+	}
+	return nil
+}
+
+// BlocksAt returns where an instruction may wait: itself, or inside of what it calls.
+func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
+	if b := l.blockOf(instr); b != nil {
+		return []*Block{b}
+	}
+	site, ok := instr.(*ssa.Call)
+	if !ok {
+		return nil
+	}
+	var out []*Block
+	for _, e := range l.program.Callees(site) {
+		if e.How == program.Starts {
+			continue
+		}
+		for _, b := range l.Blocks(e.Callee) {
+			out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: site, Inner: b, Given: b.Given})
+		}
+	}
+	return out
+}
+
+// addBlock keeps a few places of each kind: one is enough to tell, and the rest differ in nothing that matters.
+func addBlock(s *summary[*Block], b *Block) bool {
+	same := 0
+	for _, other := range s.list {
+		if other.Kind == b.Kind {
+			same++
+		}
+	}
+	return same < blockLimit && s.add(b.At, b, len(s.list)+1)
+}

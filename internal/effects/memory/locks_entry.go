@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// entryHeld are the locks that all callers of a function hold when they call it.
+type entryHeld struct {
+	// any is set while no caller was looked at yet: all locks are held, for all that is known.
+	any  bool
+	held []Holding
+}
+
+// spreadHeld hands held locks down from callers to callees. It starts from "all locks" and takes away what some caller
+// does not hold, until nothing changes.
+func (l *Locks) spreadHeld() {
+	l.entry = make(map[*ssa.Function]*entryHeld, len(l.program.Funcs))
+	var queue []*ssa.Function
+	for _, fn := range l.program.Funcs {
+		callers := l.program.Callers(fn)
+		started := slices.ContainsFunc(callers, func(e program.Edge) bool { return e.How == program.Starts })
+		free := len(callers) == 0 || started || l.program.EntryAt(fn) != nil
+		l.entry[fn] = &entryHeld{any: !free}
+		if free {
+			queue = append(queue, fn)
+		}
+	}
+	waiting := make(map[*ssa.Function]bool)
+	for len(queue) > 0 {
+		fn := queue[0]
+		queue = queue[1:]
+		waiting[fn] = false
+		for _, e := range l.program.CallsFrom(fn) {
+			if e.How == program.Starts || !l.handDown(fn, e) || waiting[e.Callee] {
+				continue
+			}
+			waiting[e.Callee] = true
+			queue = append(queue, e.Callee)
+		}
+	}
+}
+
+// handDown tells a callee what is held at one call of it; true if the callee learned something.
+func (l *Locks) handDown(fn *ssa.Function, e program.Edge) bool {
+	at := l.entry[e.Callee]
+	if at == nil {
+		return false // the body of a generic function: its instances are reviewed
+	}
+	held := l.heldAtCall(e)
+	if at.any {
+		at.any, at.held = false, held
+		return true
+	}
+	before := len(at.held)
+	kept := at.held[:0:0]
+	weaker := false
+	for _, h := range at.held {
+		i := slices.IndexFunc(held, func(o Holding) bool { return o.Lock == h.Lock })
+		if i < 0 {
+			// Another instance, or the same by another name: the place is still held.
+			i = slices.IndexFunc(held, func(o Holding) bool { return o.Lock.Place == h.Lock.Place && o.Lock.Place.Known() })
+			weaker = weaker || i >= 0 && h.Lock.Ref != (Ref{})
+			h.Lock.Ref = Ref{}
+		}
+		if i < 0 {
+			continue
+		}
+		if held[i].Mode < h.Mode {
+			h.Mode, weaker = held[i].Mode, true
+		}
+		kept = append(kept, h)
+	}
+	at.held = kept
+	return weaker || len(kept) < before
+}
+
+// heldAtCall names the locks that are held at a call as the callee would. Deferred calls run under what is held when
+// they were deferred, if nothing is known better: under nothing.
+func (l *Locks) heldAtCall(e program.Edge) []Holding {
+	var out []Holding
+	held := l.Held(e.Site)
+	if d, ok := e.Site.(*ssa.Defer); ok {
+		held = l.heldAtExit(d)
+	}
+	for _, h := range held {
+		h.Lock.Ref = l.rename(h.Lock.Ref, e)
+		h.Site = nil
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// heldAtExit are the locks held whenever the function's deferred calls run.
+func (l *Locks) heldAtExit(d *ssa.Defer) []Holding {
+	fn := d.Parent()
+	var out []Holding
+	first := true
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if _, ok := instr.(*ssa.RunDefers); !ok {
+				continue
+			}
+			held := l.Held(instr)
+			if first {
+				out, first = held, false
+			} else {
+				out = commonHoldings(out, held)
+			}
+		}
+	}
+	return out
+}
+
+// rename gives an instance the name it has in the callee: a parameter, or the same name where callee and caller share
+// variables. The zero Ref says that it has none.
+func (l *Locks) rename(ref Ref, e program.Edge) Ref {
+	if ref.Root == nil {
+		return ref
+	}
+	for i, param := range e.Callee.Params {
+		arg := program.ArgumentFor(e, i)
+		if arg == nil {
+			continue
+		}
+		base := l.place.refOf(arg)
+		if rest, ok := strings.CutPrefix(ref.Path, base.Path); ok && base.Root == ref.Root && (rest == "" || rest[0] == '.') {
+			return Ref{param, rest}
+		}
+	}
+	if _, global := ref.Root.(*ssa.Global); global {
+		return ref
+	}
+	if v, ok := ref.Root.(interface{ Parent() *ssa.Function }); ok && encloses(v.Parent(), e.Callee) {
+		return ref
+	}
+	return Ref{}
+}
+
+func (l *Locks) entryOf(fn *ssa.Function) []Holding {
+	if e := l.entry[fn]; e != nil && !e.any {
+		return e.held
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package memory says what happens to memory that goroutines of one process share: which locks are held where, which
+// fields and variables are read and written under which of them, and which of these can happen at the same time.
+//
+// Locks and memory are named by type and field, as readers do ("Cache.mu guards Cache.entries"); where it matters
+// whether two names are one instance, refs answer. It gathers facts and never reports.
+package memory
+
+import (
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Memory are the facts about one program.
+type Memory struct {
+	Program *program.Program
+	Locks   *Locks
+
+	places      []Place // that are accessed, in the order they were found
+	accesses    map[Place][]*Access
+	ownedParams map[*ssa.Parameter]bool
+	unguarded   []*Unguarded // made when first asked for
+}
+
+// Build gathers the facts about a program.
+func Build(p *program.Program) *Memory {
+	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool)}
+	m.gatherAccesses()
+	return m
+}
+
+// Places lists the memory that own code accesses, in the order of the code.
+func (m *Memory) Places() []Place { return m.places }
+
+// Accesses returns the accesses to a place, in the order of the code; what a function does to an object that it has just
+// made is left out.
+func (m *Memory) Accesses(place Place) []*Access { return m.accesses[place] }

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// Root is where a goroutine of the program begins: an entry point, or a function that own code starts as a goroutine.
+type Root struct {
+	Func *ssa.Function
+	// Entry is the entry point, nil for goroutines that own code starts and for functions nobody in own code calls.
+	Entry *Entry
+	// Sites start the goroutine, in source order.
+	Sites []ssa.CallInstruction
+	// Parallel is set when two of them run at the same time in one process, Again when one is begun after another.
+	Parallel, Again bool
+	// Because is the reason for Parallel, in one clause.
+	Because string
+
+	// joined is set when whoever starts the goroutine waits for its end.
+	joined bool
+	index  int
+}
+
+// Known tells whether the code shows that the root runs: it is no exported function out of whose callers none is seen.
+func (r *Root) Known() bool { return r.Entry != nil || len(r.Sites) > 0 }
+
+// String names the root for a sentence: goroutine (*T).run, HTTP handler (*API).Ping.
+func (r *Root) String() string {
+	switch {
+	case r.Entry != nil:
+		return r.Entry.String()
+	case len(r.Sites) > 0:
+		return "goroutine " + Name(r.Func)
+	}
+	return "caller of " + Name(r.Func)
+}
+
+// once tells whether the root is the one sequential start of the process.
+func (r *Root) once() bool {
+	return r.Entry != nil && (r.Entry.Kind == EntryMain || r.Entry.Kind == EntryTest)
+}
+
+// Concurrency answers which code can run at the same time.
+type Concurrency struct {
+	p     *Program
+	Roots []*Root
+
+	at     map[*ssa.Function]*Root
+	roots  map[*ssa.Function][]*Root
+	below  map[*Root]map[*ssa.Function]bool
+	spawns map[*ssa.Function]bool
+	leaves map[*ssa.Function]bool
+	late   map[*ssa.Function]*lateness
+	cycles map[*ssa.BasicBlock]bool
+	// starters are the functions that start a root, themselves or through calls.
+	starters map[*Root]map[*ssa.Function]bool
+	// pairs, first, lateAt and once are answers given before.
+	pairs  map[funcPair][]Meeting
+	first  map[*ssa.Function][]*Root
+	lateAt map[lateKey]bool
+	once   map[*ssa.Function]bool
+}
+
+// Concurrency finds the roots of the program and what each of them runs.
+func (p *Program) Concurrency() *Concurrency {
+	if p.concurrency != nil {
+		return p.concurrency
+	}
+	c := &Concurrency{
+		p:        p,
+		at:       make(map[*ssa.Function]*Root),
+		roots:    make(map[*ssa.Function][]*Root),
+		below:    make(map[*Root]map[*ssa.Function]bool),
+		spawns:   make(map[*ssa.Function]bool),
+		leaves:   make(map[*ssa.Function]bool),
+		late:     make(map[*ssa.Function]*lateness),
+		cycles:   make(map[*ssa.BasicBlock]bool),
+		starters: make(map[*Root]map[*ssa.Function]bool),
+		pairs:    make(map[funcPair][]Meeting),
+		first:    make(map[*ssa.Function][]*Root),
+		lateAt:   make(map[lateKey]bool),
+		once:     make(map[*ssa.Function]bool),
+	}
+	p.concurrency = c
+	c.findRoots()
+	c.spread()
+	c.findSpawners()
+	c.findLeaves()
+	c.findLate()
+	c.findParallel()
+	return c
+}
+
+// findRoots collects entry points, started functions, and functions that nobody calls.
+func (c *Concurrency) findRoots() {
+	for _, fn := range c.p.Funcs {
+		root := &Root{Func: fn, Entry: c.p.entryAt[fn]}
+		called := false
+		for _, e := range c.p.Callers(fn) {
+			if e.How == Starts {
+				root.Sites = append(root.Sites, e.Site)
+			} else {
+				called = true
+			}
+		}
+		if root.Entry == nil && len(root.Sites) == 0 && called {
+			continue
+		}
+		root.index = len(c.Roots)
+		c.Roots = append(c.Roots, root)
+		c.at[fn] = root
+	}
+}
+
+// spread tells each function the roots that run it, over calls that return before the caller goes on.
+func (c *Concurrency) spread() {
+	for _, root := range c.Roots {
+		seen := map[*ssa.Function]bool{root.Func: true}
+		queue := []*ssa.Function{root.Func}
+		put := func(fn *ssa.Function) {
+			if !seen[fn] {
+				seen[fn] = true
+				queue = append(queue, fn)
+			}
+		}
+		// Closures of functions that the root has not been seen to run wait until it is.
+		waiting := make(map[*ssa.Function][]*ssa.Function)
+		for len(queue) > 0 {
+			fn := queue[0]
+			queue = queue[1:]
+			c.roots[fn] = append(c.roots[fn], root)
+			for _, closure := range waiting[fn] {
+				put(closure)
+			}
+			for _, e := range c.p.CallsFrom(fn) {
+				switch {
+				case e.How == Starts || c.ownGoroutine(e.Callee):
+				case c.foreign(root, e, seen):
+					waiting[e.Callee.Parent()] = append(waiting[e.Callee.Parent()], e.Callee)
+				default:
+					put(e.Callee)
+				}
+			}
+		}
+		c.below[root] = seen
+	}
+}
+
+// foreign tells whether a call seems to run a closure that cannot be known to the root: its function was neither run by
+// the root, nor before the root was started. Calls of function values are resolved by type, which joins too much.
+func (c *Concurrency) foreign(root *Root, e Edge, seen map[*ssa.Function]bool) bool {
+	maker := e.Callee.Parent()
+	if maker == nil || e.Arg >= 0 || e.Site.Common().StaticCallee() != nil || seen[maker] {
+		return false
+	}
+	return !c.startersOf(root)[maker] && !c.calledOnce(maker, 0)
+}
+
+// ownGoroutine tells whether a framework calls fn in goroutines of its own, whoever else calls it.
+func (c *Concurrency) ownGoroutine(fn *ssa.Function) bool {
+	e := c.p.entryAt[fn]
+	return e != nil && e.Kind == EntryMain
+}
+
+// Of returns the roots that run fn, in source order.
+func (c *Concurrency) Of(fn *ssa.Function) []*Root { return c.roots[fn] }
+
+// findSpawners finds the functions that start goroutines, themselves or through calls.
+func (c *Concurrency) findSpawners() {
+	var queue []*ssa.Function
+	add := func(fn *ssa.Function) {
+		if !c.spawns[fn] {
+			c.spawns[fn] = true
+			queue = append(queue, fn)
+		}
+	}
+	for _, fn := range c.p.Funcs {
+		for site := range Sites(fn) {
+			if c.starts(site) {
+				add(fn)
+			}
+		}
+	}
+	for len(queue) > 0 {
+		fn := queue[0]
+		queue = queue[1:]
+		for _, e := range c.p.Callers(fn) {
+			if e.How != Starts {
+				add(e.Caller())
+			}
+		}
+	}
+}
+
+// starts tells whether a call itself begins a goroutine that runs own code.
+func (c *Concurrency) starts(site ssa.CallInstruction) bool {
+	for _, e := range c.p.Callees(site) {
+		if e.How == Starts {
+			return true
+		}
+	}
+	return false
+}
+
+// InLoop tells whether an instruction can run more than once in one call of its function.
+func (c *Concurrency) InLoop(instr ssa.Instruction) bool {
+	b := instr.Block()
+	known, ok := c.cycles[b]
+	if ok {
+		return known
+	}
+	in := slices.ContainsFunc(b.Succs, func(s *ssa.BasicBlock) bool { return blockReaches(s, b) })
+	c.cycles[b] = in
+	return in
+}
+
+// blockReaches tells whether control can get from one block to another; a block reaches itself.
+func blockReaches(from, to *ssa.BasicBlock) bool {
+	seen := make(map[*ssa.BasicBlock]bool)
+	queue := []*ssa.BasicBlock{from}
+	for len(queue) > 0 {
+		b := queue[0]
+		queue = queue[1:]
+		if b == to {
+			return true
+		}
+		if seen[b] {
+			continue
+		}
+		seen[b] = true
+		queue = append(queue, b.Succs...)
+	}
+	return false
+}
+
+// findParallel decides which roots can meet themselves.
+func (c *Concurrency) findParallel() {
+	for _, r := range c.Roots {
+		if r.Entry != nil {
+			r.Parallel, r.Because = c.entryParallel(r.Entry)
+			r.Again = !r.once() && r.Entry.Kind != EntryRunnable && r.Entry.Kind != EntryElected
+		}
+		r.joined = len(r.Sites) > 0 && !slices.ContainsFunc(r.Sites, func(s ssa.CallInstruction) bool { return !c.joins(s) })
+	}
+	// A goroutine is started again by what runs again; that may be a goroutine itself.
+	for range 4 {
+		for _, r := range c.Roots {
+			for _, site := range r.Sites {
+				c.startedBy(r, site)
+			}
+		}
+	}
+}
+
+func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
+	if row := Model(site); row != nil && row.Name == "ParallelizeUntil" {
+		r.Parallel, r.Again, r.Because = true, true, "its pieces run in several workers"
+		return
+	}
+	if c.InLoop(site) {
+		r.Again = true
+		if !r.Parallel && !c.joinedInLoop(site) {
+			r.Parallel, r.Because = true, fmt.Sprintf("%s starts it in a loop at %s", Name(site.Parent()), c.p.At(site.Pos()))
+		}
+		return
+	}
+	for _, by := range c.roots[site.Parent()] {
+		if by.Parallel || by.Again && !c.joins(site) {
+			r.Again = true
+			if !r.Parallel {
+				r.Parallel, r.Because = true, fmt.Sprintf("%s starts one each time", by)
+			}
+		}
+	}
+}
+
+// entryParallel tells whether two calls of an entry run at the same time, and why.
+func (c *Concurrency) entryParallel(e *Entry) (bool, string) {
+	switch e.Kind {
+	case EntryReconcile:
+		return c.p.severalWorkers(e)
+	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
+		return true, string(e.Kind) + "s run at the same time, one goroutine a request"
+	}
+	return false, ""
+}
+
+// Meeting is how two instructions can run at the same time.
+type Meeting struct {
+	A, B *Root
+}
+
+// Sure tells whether the code shows that both sides run.
+func (m Meeting) Sure() bool { return m.A.Known() && m.B.Known() }
+
+// Meet tells whether two instructions can run at the same time in one process, and in which goroutines. Meetings of
+// known roots are preferred.
+func (c *Concurrency) Meet(a, b ssa.Instruction) (Meeting, bool) {
+	for _, m := range c.candidates(a.Parent(), b.Parent()) {
+		if m.A == m.B || c.beside(m.A, m.B, a) && c.beside(m.B, m.A, b) {
+			return m, true
+		}
+	}
+	return Meeting{}, false
+}
+
+// rootLimit bounds the roots of one function that are looked at; the parallel ones come first.
+const rootLimit = 16
+
+type funcPair struct{ a, b *ssa.Function }
+
+// candidates lists the goroutines in which two functions can run at the same time, wherever in them, known ones first.
+func (c *Concurrency) candidates(a, b *ssa.Function) []Meeting {
+	key := funcPair{a, b}
+	if known, ok := c.pairs[key]; ok {
+		return known
+	}
+	var sure, unsure []Meeting
+	for _, x := range c.likely(a) {
+		for _, y := range c.likely(b) {
+			if !canMeet(x, y) {
+				continue
+			}
+			if m := (Meeting{x, y}); m.Sure() {
+				sure = append(sure, m)
+			} else {
+				unsure = append(unsure, m)
+			}
+		}
+	}
+	c.pairs[key] = append(sure, unsure...)
+	return c.pairs[key]
+}
+
+// likely returns the roots of a function, those first that meet most others.
+func (c *Concurrency) likely(fn *ssa.Function) []*Root {
+	if known, ok := c.first[fn]; ok {
+		return known
+	}
+	rank := func(r *Root) int {
+		switch {
+		case r.Known() && r.Parallel:
+			return 0
+		case r.Known() && !r.once():
+			return 1
+		case r.Known():
+			return 2
+		}
+		return 3
+	}
+	roots := slices.Clone(c.roots[fn])
+	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
+	if len(roots) > rootLimit {
+		roots = roots[:rootLimit]
+	}
+	c.first[fn] = roots
+	return roots
+}
+
+// canMeet tells whether two roots can run at the same time at all.
+func canMeet(x, y *Root) bool {
+	switch {
+	case x == y && x.once():
+		return false
+	case x == y:
+		return x.Parallel || !x.Known()
+	case x.once() && y.once():
+		return false
+	case x.Entry != nil && y.Entry != nil && sameLoop(x.Entry, y.Entry):
+		return false
+	}
+	return true
+}
+
+// beside tells whether an instruction of x can run while y does. What runs once meets only the goroutines that it has
+// started before and not waited for.
+func (c *Concurrency) beside(x, y *Root, instr ssa.Instruction) bool {
+	switch {
+	case x.once():
+		return c.lateFor(x, y, instr)
+	case y.Entry != nil && !y.once() && !x.Again && c.p.RunsOnce(instr):
+		return false // a step of starting up: the framework calls nobody before
+	case (!x.Again || y.joined) && c.StartsRoot(x, y):
+		return c.lateFor(x, y, instr)
+	}
+	return true
+}
+
+type lateKey struct {
+	x, y  *Root
+	instr ssa.Instruction
+}
+
+// lateFor tells whether y can be running when instr does, because x has started it before.
+func (c *Concurrency) lateFor(x, y *Root, instr ssa.Instruction) bool {
+	if len(y.Sites) == 0 {
+		return false
+	}
+	key := lateKey{x, y, instr}
+	known, ok := c.lateAt[key]
+	if !ok {
+		known = c.findLateFor(x, y, instr)
+		c.lateAt[key] = known
+	}
+	return known
+}
+
+func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
+	seen := make(map[*ssa.Function]bool)
+	queue := []ssa.Instruction{instr}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		fn := at.Parent()
+		if c.Late(at) && c.startedBefore(y, at) {
+			return true
+		}
+		if seen[fn] || fn == x.Func {
+			continue
+		}
+		seen[fn] = true
+		for _, e := range c.p.Callers(fn) {
+			if e.How != Starts && c.below[x][e.Caller()] {
+				queue = append(queue, e.Site)
+			}
+		}
+	}
+	return false
+}
+
+// startedBefore tells whether a call before instr, in its function, starts y.
+func (c *Concurrency) startedBefore(y *Root, instr ssa.Instruction) bool {
+	starters := c.startersOf(y)
+	for _, e := range c.p.CallsFrom(instr.Parent()) {
+		starts := e.How == Starts && e.Callee == y.Func || e.How != Starts && starters[e.Callee]
+		if starts && MayPrecede(e.Site, instr) {
+			return true
+		}
+	}
+	return false
+}
+
+// startersOf returns the functions that start y, themselves or through calls.
+func (c *Concurrency) startersOf(y *Root) map[*ssa.Function]bool {
+	if known := c.starters[y]; known != nil {
+		return known
+	}
+	set := make(map[*ssa.Function]bool)
+	var queue []*ssa.Function
+	for _, s := range y.Sites {
+		queue = append(queue, s.Parent())
+	}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		if set[at] {
+			continue
+		}
+		set[at] = true
+		for _, e := range c.p.Callers(at) {
+			if e.How != Starts {
+				queue = append(queue, e.Caller())
+			}
+		}
+	}
+	c.starters[y] = set
+	return set
+}
+
+// sameLoop tells whether two entries are callbacks that one goroutine calls in turn: the handlers of one informer.
+func sameLoop(a, b *Entry) bool {
+	if a.Kind != EntryInformer || b.Kind != EntryInformer {
+		return false
+	}
+	if a.Group != nil && b.Group != nil {
+		return a.Group == b.Group
+	}
+	x, y := a.Func.Signature.Recv(), b.Func.Signature.Recv()
+	return x != nil && y != nil && Named(x.Type()) == Named(y.Type())
+}
+
+// RunsOnce tells whether an instruction runs at most once in the life of the process (or of a test), as far as own code
+// shows: no loop, one caller, and so on up to the start.
+func (p *Program) RunsOnce(instr ssa.Instruction) bool {
+	c := p.Concurrency()
+	return !c.InLoop(instr) && c.calledOnce(instr.Parent(), 0)
+}
+
+func (c *Concurrency) calledOnce(fn *ssa.Function, depth int) bool {
+	if known, ok := c.once[fn]; ok {
+		return known
+	}
+	if depth > 20 {
+		return false
+	}
+	once := false
+	callers := c.p.Callers(fn)
+	switch e := c.p.entryAt[fn]; {
+	case e != nil:
+		once = e.Kind == EntryMain || e.Kind == EntryTest || e.Kind == EntryRunnable
+	case fn.Synthetic != "" && fn.Name() == "init":
+		once = true
+	case len(callers) == 1 && callers[0].How != PassesTo && !c.InLoop(callers[0].Site):
+		once = c.calledOnce(callers[0].Caller(), depth+1)
+	}
+	c.once[fn] = once
+	return once
+}
+
+// Runs tells whether a root runs fn.
+func (c *Concurrency) Runs(r *Root, fn *ssa.Function) bool { return c.below[r][fn] }
+
+// StartsRoot tells whether one root starts the other.
+func (c *Concurrency) StartsRoot(by, started *Root) bool {
+	return by != started && c.startersOf(started)[by.Func]
+}

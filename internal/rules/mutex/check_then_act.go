@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+// CheckThenAct reports a decision on a guarded value that is acted upon after the lock was let go.
+var CheckThenAct = &rule.Rule{
+	ID:       "mutex/check-then-act",
+	Title:    "a guarded value is tested under one lock and changed under the next",
+	Severity: finding.High,
+	Needs:    rule.Program,
+	Since:    "0.1",
+	Doc:      rule.Page(pages, "check_then_act.md"),
+	Check:    checkThenAct,
+}
+
+func checkThenAct(p *rule.Pass) {
+	for _, c := range p.Effects.Memory().StaleChecks() {
+		if !skip(p, c.Act.Func()) {
+			tellStale(p, c)
+		}
+	}
+}
+
+func tellStale(p *rule.Pass, c memory.StaleCheck) {
+	fn := c.Act.Func()
+	name, lock := c.Act.Place.String(), lockName(c.Second.Lock)
+	s := rule.NewScenario()
+	one, two := c.Meeting.A.String(), c.Meeting.B.String()
+	if one == two {
+		one, two = one+" (1)", two+" (2)"
+	}
+	first, second := s.Actor(one, "runs "+program.Name(fn)), s.Actor(two, "runs "+program.Name(fn)+" too")
+	first.Step(siteOf(c.Check.At), "tests "+name+" under "+lock, "and lets go of the lock")
+	second.Step(siteOf(c.Check.At), "tests "+name+" under "+lock, "the answer is the same")
+	first.Step(siteOf(c.Act.At), "writes "+name, "")
+	second.Step(siteOf(c.Act.At), "writes "+name+" as well", "on an answer that no longer holds")
+	s.Outcome("both act: the second overwrites what the first has stored in %s", name)
+
+	where, proof := domain(p, c.Act.At)
+	p.Report(rule.Report{
+		Func: fn, Pos: siteOf(c.Act.At), About: name,
+		Severity: finding.High, Reason: "two goroutines that come together both see the old value",
+		Message: fmt.Sprintf("%s is written on a test made under an earlier %s of %s; what was tested can have changed in between",
+			name, c.First.Mode, lock),
+		Domain: where, Proof: proof,
+		Related: []rule.Related{
+			{Func: fn, Pos: siteOf(c.Check.At), Message: name + " is tested here"},
+			{Func: fn, Pos: siteOf(c.Second.Site), Message: "the lock is taken again here, and nothing is tested again"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "test again after the lock was taken for the write",
+			Sketch:      fmt.Sprintf("%s\n// test %s again, and leave if somebody was faster\n// … write …", verb(c.Second), name),
+		},
+	})
+}

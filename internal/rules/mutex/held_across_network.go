@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// HeldAcrossNetwork reports a lock that is held while another machine is asked, and that others need who ask nobody.
+var HeldAcrossNetwork = &rule.Rule{
+	ID:        "mutex/held-across-network",
+	Title:     "a lock is held across a network call",
+	Checklist: []string{"4.2"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "0.1",
+	Doc:       rule.Page(pages, "held_across_network.md"),
+	Check:     heldAcrossNetwork,
+}
+
+// remote is a network call with a lock held.
+type remote struct {
+	fn    *ssa.Function
+	held  memory.Holding
+	block *memory.Block
+}
+
+func heldAcrossNetwork(p *rule.Pass) {
+	byLock := make(map[memory.Place][]remote)
+	var order []memory.Place
+	for _, fn := range p.Program.Funcs {
+		flow := locks(p).Flow(fn)
+		if flow == nil || skip(p, fn) {
+			continue
+		}
+		for _, r := range remoteUnder(p, fn, flow) {
+			place := r.held.Lock.Place
+			if byLock[place] == nil {
+				order = append(order, place)
+			}
+			byLock[place] = append(byLock[place], r)
+		}
+	}
+	for _, place := range order {
+		for _, r := range firstEach(byLock[place]) {
+			if victim := waitsFor(p, place, byLock[place], r); victim != nil {
+				tellRemote(p, r, victim)
+			}
+		}
+	}
+}
+
+// remoteUnder lists the network calls that a function makes with a lock of its own held.
+func remoteUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []remote {
+	var out []remote
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			held := flow.At(instr).Must
+			if len(held) == 0 {
+				continue
+			}
+			for _, block := range locks(p).BlocksAt(instr) {
+				for _, h := range held {
+					if block.Kind.Remote() && h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !given(block, h) {
+						out = append(out, remote{fn, h, block})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// firstEach keeps the first call of each function.
+func firstEach(all []remote) []remote {
+	seen := make(map[*ssa.Function]bool)
+	var out []remote
+	for _, r := range all {
+		if !seen[r.fn] {
+			seen[r.fn] = true
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// waitsFor finds who needs the lock without asking another machine itself, and can come while the call is made. Where
+// there is nobody, the lock is there to let one call at a time through.
+func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.CallInstruction {
+	asks := make(map[*ssa.Function]bool)
+	for _, c := range calls {
+		asks[c.fn] = true
+	}
+	for _, site := range locks(p).Acquirers(place) {
+		if asks[site.Parent()] || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
+			continue
+		}
+		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() {
+			return site
+		}
+	}
+	return nil
+}
+
+func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction) {
+	name := lockName(r.held.Lock)
+	severity, reason := finding.High, "how long the lock is held is decided by another machine"
+	if r.held.Mode == memory.Read {
+		severity, reason = finding.Medium, "the lock is held for reading: writers wait, and readers behind them"
+	}
+	at := r.block.At
+	if r.block.Call != nil {
+		at = r.block.Call
+	}
+	what := "a network call"
+	if r.block.Kind == memory.Request {
+		what = "a request to the API server"
+	}
+	callee := calleeName(r.block.At.(ssa.CallInstruction))
+	s := rule.NewScenario()
+	actor, runs := runner(p, r.fn)
+	other, otherRuns := runner(p, victim.Parent())
+	if other == actor {
+		other += " (2)"
+	}
+	first, second := s.Actor(actor, runs), s.Actor(other, otherRuns)
+	first.Step(siteOf(r.held.Site), "takes "+verb(r.held), name+" is held")
+	first.Step(siteOf(r.block.At), fmt.Sprintf("calls %s%s", callee, route(r.block.Path())), "the other machine does not answer for a while")
+	second.Step(siteOf(victim), "asks for "+placeName(r.held.Lock.Place), "waits as long")
+	s.Outcome("%s and everybody else who needs %s stand still until the call returns or times out", program.Name(victim.Parent()), placeName(r.held.Lock.Place))
+
+	where, proof := domain(p, at)
+	p.Report(rule.Report{
+		Func: r.fn, Pos: siteOf(at), About: placeName(r.held.Lock.Place),
+		Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s is held across %s (%s%s); %s waits for the lock as long as that takes",
+			name, what, callee, route(r.block.Path()), program.Name(victim.Parent())),
+		Domain: where, Proof: proof,
+		Related: []rule.Related{
+			{Func: r.fn, Pos: siteOf(r.held.Site), Message: name + " is taken here"},
+			{Func: r.block.At.Parent(), Pos: siteOf(r.block.At), Message: "the call is here"},
+			{Func: victim.Parent(), Pos: siteOf(victim), Message: "and here the lock is needed by others"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "call first and take the lock for the result, or copy what the call needs and let go of the lock",
+			Sketch:      fmt.Sprintf("result, err := %s(…) // without %s\n%s\n// … store the result …\n%s.%s()", callee, name, verb(r.held), name, unlockOf(r.held.Mode)),
+		},
+	})
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+// LeakedAlias reports a getter that takes the lock and returns the map or slice itself, which the caller then uses without.
+var LeakedAlias = &rule.Rule{
+	ID:       "mutex/leaked-alias",
+	Title:    "a locked getter returns the guarded map or slice itself",
+	Severity: finding.High,
+	Needs:    rule.Program,
+	Since:    "0.1",
+	Doc:      rule.Page(pages, "leaked_alias.md"),
+	Check:    leakedAlias,
+}
+
+func leakedAlias(p *rule.Pass) {
+	for _, leak := range p.Effects.Memory().Leaks() {
+		if !skip(p, leak.Load.Parent()) {
+			tellLeak(p, leak)
+		}
+	}
+}
+
+func tellLeak(p *rule.Pass, leak memory.Leak) {
+	fn := leak.Return.Parent()
+	name, guard := leak.Place.String(), leak.Guard.String()
+	s := rule.NewScenario()
+	first := s.Actor("caller of "+program.Name(fn), "has the "+leak.Kind()+" itself, and no lock")
+	actor, runs := runner(p, leak.Change.Func())
+	second := s.Actor(actor, runs)
+	first.Step(siteOf(leak.Load), fmt.Sprintf("gets %s", name), guard+" is free again")
+	second.Step(siteOf(leak.Change.At), fmt.Sprintf("changes %s with %s held", name, guard), "the caller uses it at the same time")
+	if leak.Kind() == "map" {
+		s.Outcome("fatal error: concurrent map access; the process ends")
+	} else {
+		s.Outcome("the caller works with elements that change under its hands")
+	}
+	where, proof := domain(p, leak.Return)
+	p.Report(rule.Report{
+		Func: fn, Pos: siteOf(leak.Load), About: name,
+		Severity: finding.High, Reason: "the lock is free when the caller looks",
+		Message: fmt.Sprintf("%s is returned itself, and %s changes it in place under %s; callers use it without the lock",
+			name, program.Name(leak.Change.Func()), guard),
+		Domain: where, Proof: proof,
+		Related:  []rule.Related{{Func: leak.Change.Func(), Pos: siteOf(leak.Change.At), Message: name + " is changed in place here"}},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "return a copy, made with the lock held",
+			Sketch:      fmt.Sprintf("return %s.Clone(%s)", leak.Kind()+"s", strings.TrimPrefix(leak.Expr(), "*")),
+		},
+	})
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// UnguardedField reports memory that several goroutines use, one of them without the lock that the others take.
+var UnguardedField = &rule.Rule{
+	ID:        "mutex/unguarded-field",
+	Title:     "shared memory is used without its lock",
+	Checklist: []string{"4.1"},
+	Severity:  finding.Critical,
+	Needs:     rule.Program,
+	Since:     "0.1",
+	Doc:       rule.Page(pages, "unguarded_field.md"),
+	Check:     unguardedField,
+}
+
+// cause is what one finding tells: the accesses of one function that lack one lock.
+type cause struct {
+	fn    *ssa.Function
+	guard memory.Place
+	// place is set where there is no guard: the struct or the variable that has none.
+	place memory.Place
+}
+
+func unguardedField(p *rule.Pass) {
+	groups := make(map[cause][]*memory.Unguarded)
+	var order []cause
+	for _, u := range p.Effects.Memory().Unguarded() {
+		fn := u.Access.Func()
+		if skip(p, fn) || skip(p, u.Other.Func()) {
+			continue
+		}
+		if !u.Meeting.Sure() && !p.Strict {
+			continue // who calls it is out of sight: most often nobody but tests
+		}
+		if underRead(u) {
+			continue // the read lock is held: told by write-under-rlock
+		}
+		key := cause{fn: fn, guard: u.Guard}
+		if !u.Guard.Known() {
+			key.place = holder(u.Access.Place)
+		}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], u)
+	}
+	for _, key := range order {
+		tellUnguarded(p, groups[key])
+	}
+}
+
+// holder is the struct that has a field, or the variable itself: fields of one struct lack one lock.
+func holder(place memory.Place) memory.Place {
+	if place.Type != nil {
+		return memory.Place{Type: place.Type}
+	}
+	return place
+}
+
+// underRead tells whether the guard is held for reading only.
+func underRead(u *memory.Unguarded) bool {
+	_, held := u.Access.Holds(u.Guard)
+	return held && u.Guard.Known()
+}
+
+func tellUnguarded(p *rule.Pass, all []*memory.Unguarded) {
+	u := worst(all)
+	a := u.Access
+	severity, reason := severityOf(all, u)
+	where, proof := domain(p, a.At)
+	p.Report(rule.Report{
+		Func: a.Func(), Pos: siteOf(a.At), About: about(u),
+		Severity: severity, Reason: reason,
+		Message: unguardedMessage(u),
+		Domain:  where, Proof: proof,
+		Related:  unguardedRelated(all, u),
+		Scenario: raceScenario(u),
+		Fix:      guardFix(u),
+	})
+}
+
+// worst picks what to tell first: a sure meeting, a map, a write.
+func worst(all []*memory.Unguarded) *memory.Unguarded {
+	rank := func(u *memory.Unguarded) int {
+		n := 0
+		if u.Meeting.Sure() {
+			n += 4
+		}
+		if u.Access.Map() {
+			n += 2
+		}
+		if u.Access.Write {
+			n++
+		}
+		return n
+	}
+	best := all[0]
+	for _, u := range all[1:] {
+		if rank(u) > rank(best) {
+			best = u
+		}
+	}
+	return best
+}
+
+func severityOf(all []*memory.Unguarded, u *memory.Unguarded) (finding.Severity, string) {
+	switch {
+	case !u.Meeting.Sure():
+		return finding.Medium, "who calls it is out of sight, so that the goroutines are not shown to meet"
+	case u.Access.Map():
+		return finding.Critical, "Go ends the process when a map is written and used at the same time"
+	}
+	return finding.High, "a data race: what is read may be half written, old or lost"
+}
+
+func about(u *memory.Unguarded) string {
+	if u.Guard.Known() {
+		return u.Guard.String()
+	}
+	return u.Access.Place.String()
+}
+
+func unguardedMessage(u *memory.Unguarded) string {
+	act := map[bool]string{true: "written", false: "read"}
+	name := u.Access.Place.String()
+	if !u.Guard.Known() {
+		with := fmt.Sprintf("%s by %s", act[u.Other.Write], u.Meeting.B)
+		if u.Meeting.A == u.Meeting.B {
+			with = "two of them run at once"
+			return fmt.Sprintf("%s is %s without a lock by %s, and %s; the accesses race", name, act[u.Access.Write], u.Meeting.A, with)
+		}
+		return fmt.Sprintf("%s is %s without a lock by %s and %s; the accesses race", name, act[u.Access.Write], u.Meeting.A, with)
+	}
+	return fmt.Sprintf("%s is %s without %s, under which %s %s it; the accesses race",
+		name, act[u.Access.Write], u.Guard, program.Name(u.Other.Func()), map[bool]string{true: "writes", false: "reads"}[u.Other.Write])
+}
+
+func unguardedRelated(all []*memory.Unguarded, u *memory.Unguarded) []rule.Related {
+	verb := map[bool]string{true: "is written", false: "is read"}
+	other := fmt.Sprintf("%s %s here", u.Other.Place, verb[u.Other.Write])
+	if u.Guard.Known() {
+		other += " with " + u.Guard.String() + " held"
+	}
+	out := []rule.Related{{Func: u.Other.Func(), Pos: siteOf(u.Other.At), Message: other}}
+	for _, more := range all {
+		if more != u {
+			out = append(out, rule.Related{Func: more.Access.Func(), Pos: siteOf(more.Access.At),
+				Message: fmt.Sprintf("%s %s here without it too", more.Access.Place, verb[more.Access.Write])})
+		}
+	}
+	return out
+}
+
+func raceScenario(u *memory.Unguarded) *rule.Scenario {
+	s := rule.NewScenario()
+	nameA, nameB := u.Meeting.A.String(), u.Meeting.B.String()
+	if u.Meeting.A == u.Meeting.B {
+		nameA, nameB = nameA+" (1)", nameB+" (2)"
+	}
+	first := s.Actor(nameA, runs(u.Meeting.A, u.Access))
+	second := s.Actor(nameB, runs(u.Meeting.B, u.Other))
+	word := map[bool]string{true: "writes ", false: "reads "}
+	held := ""
+	if u.Guard.Known() {
+		held = u.Guard.String() + " is held, which the other does not ask for"
+	}
+	second.Step(siteOf(u.Other.At), "begins: "+word[u.Other.Write]+u.Other.Place.String(), held)
+	first.Step(siteOf(u.Access.At), word[u.Access.Write]+u.Access.Place.String(), "at the same time")
+	switch {
+	case u.Access.Map() || u.Other.Map():
+		s.Outcome("fatal error: concurrent map access; the process ends")
+	case u.Access.Write && u.Other.Write:
+		s.Outcome("one of the two writes of %s is lost, or the value is half of each", u.Access.Place)
+	default:
+		s.Outcome("the reader works with an old or half written %s", u.Access.Place)
+	}
+	return s
+}
+
+func runs(root *program.Root, a *memory.Access) string {
+	text := "runs " + program.Name(a.Func())
+	if root.Parallel {
+		text += "; " + root.Because
+	}
+	return text
+}
+
+func guardFix(u *memory.Unguarded) rule.Fix {
+	if !u.Guard.Known() {
+		return rule.Fix{
+			Description: fmt.Sprintf("guard %s with a mutex that every access takes, or give it to one goroutine", u.Access.Place),
+			Sketch:      fmt.Sprintf("mu.Lock()\n// … %s …\nmu.Unlock()", u.Access.Place),
+		}
+	}
+	lock, unlock := "Lock", "Unlock"
+	if !u.Access.Write && readable(u) {
+		lock, unlock = "RLock", "RUnlock"
+	}
+	holder := guardExpr(u)
+	return rule.Fix{
+		Description: fmt.Sprintf("hold %s around the access in %s", u.Guard, program.Name(u.Access.Func())),
+		Sketch:      fmt.Sprintf("%s.%s()\n// … %s …\n%s.%s()", holder, lock, u.Access.Place, holder, unlock),
+	}
+}
+
+// readable tells whether the guard has a read lock: somebody holds it for reading.
+func readable(u *memory.Unguarded) bool {
+	mode, _ := u.Other.Holds(u.Guard)
+	return mode == memory.Read
+}
+
+// guardExpr names the guard as the function with the access would.
+func guardExpr(u *memory.Unguarded) string {
+	owner := u.Access.Owner.String()
+	if u.Guard.Type == nil || owner == "" {
+		return lockName(memory.Lock{Place: u.Guard})
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(owner+u.Guard.Path, ".Mutex"), ".RWMutex")
+}

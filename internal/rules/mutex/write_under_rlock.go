@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+// WriteUnderRLock reports a write with only the read lock held, which lets other readers in.
+var WriteUnderRLock = &rule.Rule{
+	ID:       "mutex/write-under-rlock",
+	Title:    "memory is written with only the read lock held",
+	Severity: finding.Critical,
+	Needs:    rule.Program,
+	Since:    "0.1",
+	Doc:      rule.Page(pages, "write_under_rlock.md"),
+	Check:    writeUnderRLock,
+}
+
+func writeUnderRLock(p *rule.Pass) {
+	told := make(map[string]bool)
+	m := p.Effects.Memory()
+	for _, place := range m.Places() {
+		for _, a := range m.Accesses(place) {
+			lock, ok := readLocked(m, a)
+			if !a.Write || !ok || skip(p, a.Func()) {
+				continue
+			}
+			key := program.Name(a.Func()) + place.String()
+			if told[key] {
+				continue // one finding a function and variable
+			}
+			told[key] = true
+			tellReadWrite(p, a, lock)
+		}
+	}
+}
+
+// readLocked returns the near lock that is held for reading only.
+func readLocked(m *memory.Memory, a *memory.Access) (memory.Holding, bool) {
+	var found memory.Holding
+	ok := false
+	for _, h := range a.Held {
+		if h.Mode == memory.Write {
+			return memory.Holding{}, false // some lock keeps others out
+		}
+		if h.Mode == memory.Read && memory.Related(h.Lock.Place, a.Place) {
+			found, ok = h, true
+		}
+	}
+	return found, ok
+}
+
+func tellReadWrite(p *rule.Pass, a *memory.Access, lock memory.Holding) {
+	name := lockName(lock.Lock)
+	severity, reason := finding.High, "readers run at the same time under the read lock: a data race"
+	outcome := fmt.Sprintf("one of the two writes of %s is lost, or a reader sees half of it", a.Place)
+	if a.Map() {
+		severity, reason = finding.Critical, "Go ends the process when a map is written and used at the same time"
+		outcome = "fatal error: concurrent map writes; the process ends"
+	}
+	s := rule.NewScenario()
+	first := s.Actor("reader 1", "runs "+program.Name(a.Func()))
+	second := s.Actor("reader 2", "runs "+program.Name(a.Func())+" too; the read lock lets both in")
+	first.Step(siteOf(a.At), fmt.Sprintf("writes %s with %s held for reading", a.Place, name), "")
+	second.Step(siteOf(a.At), fmt.Sprintf("writes %s with %s held for reading", a.Place, name), "at the same time")
+	s.Outcome("%s", outcome)
+
+	where, proof := domain(p, a.At)
+	report := rule.Report{
+		Func: a.Func(), Pos: siteOf(a.At), About: a.Place.String(),
+		Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s is written with %s held for reading only; others hold it at the same time", a.Place, name),
+		Domain:  where, Proof: proof, Scenario: s,
+		Fix: rule.Fix{
+			Description: "take the write lock",
+			Sketch:      fmt.Sprintf("%s.Lock()\n// … write %s …\n%s.Unlock()", name, a.Place, name),
+		},
+	}
+	if lock.Site != nil {
+		report.Related = []rule.Related{{Func: a.Func(), Pos: siteOf(lock.Site), Message: name + " is taken for reading here"}}
+	}
+	p.Report(report)
+}
