@@ -58,6 +58,10 @@ func (g *gatherer) instruction(instr ssa.Instruction) {
 	case *ssa.MapUpdate:
 		g.change(x, x.Map, x.Map.Type(), "[]", g.e.DepsOf(g.fn, x.Value))
 	case ssa.CallInstruction:
+		if b, ok := x.Common().Value.(*ssa.Builtin); ok && b.Name() == "delete" {
+			m := x.Common().Args[0]
+			g.change(x, m, m.Type(), "[]", g.e.DepsOf(g.fn, x.Common().Args[1]))
+		}
 		g.call(x)
 	}
 }

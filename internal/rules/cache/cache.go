@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cache is the wing of the catalogue for stale and shared reads (checklist section 3).
+// Package cache is the wing of the catalogue for reads that are out of date and objects that readers share (checklist
+// section 3).
 package cache
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	mutatesShared,
+	missedTombstone,
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Shared is an object that the function did not get as a copy: it is the one that an informer keeps for all its readers.
+type Shared struct {
+	// Root is the value that names it: what a lister or a store returned, or a parameter of an informer's callback.
+	Root ssa.Value
+	// At is where the function gets it.
+	At ssa.Instruction
+	// Entry is set when the informer hands it in.
+	Entry *program.Entry
+	// From says where it comes from, for a sentence.
+	From string
+	// List is set when Root is a list of such objects: the list itself belongs to the function, its elements do not.
+	List bool
+}
+
+// SharedChange is a change of a shared object.
+type SharedChange struct {
+	Shared Shared
+	Change *Event
+	// Func is the function that gets the object.
+	Func *ssa.Function
+}
+
+// SharedChanges returns the changes of objects that informers share, in source order of the functions that get them.
+// A change counts only where the changed object can be no other than the shared one.
+func (e *Effects) SharedChanges() []SharedChange {
+	var out []SharedChange
+	for _, fn := range e.Program.Funcs {
+		for _, sh := range e.sharedIn(fn) {
+			for _, ev := range e.events[fn] {
+				if ev.Kind == Change && sh.holds(ev) && e.certain(fn, ev) {
+					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// holds tells whether a change goes to a part of the shared object.
+func (sh Shared) holds(ev *Event) bool {
+	if ev.Root != sh.Root || ev.Path == "" {
+		return false
+	}
+	if sh.List {
+		return strings.HasPrefix(ev.Object.Base, "[]") || strings.HasPrefix(ev.Path, "[].")
+	}
+	return true
+}
+
+// certain tells whether a change has one object only: a variable that holds a copy on some paths may hold it here.
+func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
+	for _, other := range e.events[fn] {
+		if other != ev && other.Kind == Change && other.Origin == ev.Origin && other.At == ev.At && other.Root != ev.Root {
+			return false
+		}
+	}
+	return true
+}
+
+// sharedIn returns the shared objects that fn gets itself.
+func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
+	var out []Shared
+	for _, ev := range e.events[fn] {
+		if ev.Kind != Read || ev.Call == nil || ev.Origin != ev.At || ev.Root == nil {
+			continue
+		}
+		if ev.Call.Shared {
+			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what " + readerName(ev) + " returns", List: isSlice(ev.Root.Type())})
+		} else if e.withoutCopy(ev) {
+			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what is read with UnsafeDisableDeepCopy"})
+		}
+	}
+	return append(out, e.handedIn(fn)...)
+}
+
+// handedIn returns the parameters of an informer's callback that hold its objects.
+func (e *Effects) handedIn(fn *ssa.Function) []Shared {
+	entry := e.Program.EntryAt(fn)
+	if entry == nil || entry.Kind != program.EntryInformer || isTransform(fn.Signature) {
+		return nil
+	}
+	var out []Shared
+	for i, param := range fn.Params {
+		if i == 0 && fn.Signature.Recv() != nil {
+			continue
+		}
+		if e.informs(param.Type()) {
+			out = append(out, Shared{Root: param, At: fn.Blocks[0].Instrs[0], Entry: entry, From: "what the informer hands to " + program.Name(fn)})
+		}
+	}
+	return out
+}
+
+// informs tells whether a parameter of that type carries an informer's object: any, an object, or an event about one.
+func (e *Effects) informs(t types.Type) bool {
+	if iface, ok := t.Underlying().(*types.Interface); ok {
+		return iface.NumMethods() == 0 || program.IsNamed(t, "sigs.k8s.io/controller-runtime/pkg/client", "Object")
+	}
+	if e.isObject(t) {
+		return true
+	}
+	named := program.Named(t)
+	return named != nil && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "sigs.k8s.io/controller-runtime/pkg/event"
+}
+
+// isTransform knows transform functions, func(any) (any, error): they run before the object is stored, on purpose.
+func isTransform(sig *types.Signature) bool {
+	return sig.Results().Len() == 2 && types.IsInterface(sig.Results().At(0).Type())
+}
+
+// withoutCopy tells whether a read is told to hand out the cache's own objects.
+func (e *Effects) withoutCopy(ev *Event) bool {
+	site, ok := ev.Origin.(ssa.CallInstruction)
+	if !ok || ev.Call.Effect == kube.ReadLive {
+		return false
+	}
+	options, _ := program.Variadic(site, ev.Call.Options)
+	for _, opt := range options {
+		if program.IsNamed(stripped(opt).Type(), "sigs.k8s.io/controller-runtime/pkg/client", "UnsafeDisableDeepCopyOption") {
+			return true
+		}
+	}
+	return false
+}
+
+// readerName names a read for a sentence: ConfigMapLister.Get.
+func readerName(ev *Event) string {
+	if site, ok := ev.Origin.(ssa.CallInstruction); ok {
+		if recv := program.Receiver(site); recv != nil {
+			if named := program.Named(recv.Type()); named != nil {
+				return named.Obj().Name() + "." + ev.Call.Name
+			}
+		}
+		if target := program.Target(site); target != nil {
+			return target.Name()
+		}
+	}
+	return "the cache"
+}
+
+func isSlice(t types.Type) bool {
+	_, ok := t.Underlying().(*types.Slice)
+	return ok
+}

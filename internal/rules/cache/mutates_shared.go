@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cache
+
+import (
+	"fmt"
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+var mutatesShared = &rule.Rule{
+	ID:        "cache/mutates-shared",
+	Title:     "an object that an informer shares with all its readers is changed",
+	Checklist: []string{"3.3"},
+	Severity:  finding.Critical,
+	Needs:     rule.Program,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "mutates_shared.md"),
+	Check:     checkMutatesShared,
+}
+
+func checkMutatesShared(pass *rule.Pass) {
+	told := make(map[string]bool)
+	for _, c := range pass.Effects.SharedChanges() {
+		if !pass.Reviewed(c.Func) || !pass.Reviewed(c.Change.Func()) {
+			continue // tests and generated code
+		}
+		at := pass.Program.SortKey(c.Change.Pos())
+		if told[at] {
+			continue // a helper that several callers give shared objects to is one cause
+		}
+		told[at] = true
+		reportMutation(pass, c)
+	}
+}
+
+func reportMutation(pass *rule.Pass, c effects.SharedChange) {
+	fn, ev := c.Change.Func(), c.Change
+	where := pass.Where(c.Func)
+	field := ev.Path
+	kind := "object"
+	if k, ok := kindOf(c); ok {
+		kind = k
+	}
+	pass.Report(rule.Report{
+		Func: fn, Pos: ev.Pos(),
+		Severity: finding.Critical, Reason: "a data race with every reader of the cache",
+		Message: fmt.Sprintf("%s of %s, the informer's own object, is changed without a copy; its other readers race with it, and the cache no longer says what the API server has",
+			field, c.Shared.From),
+		About:  "shared " + field,
+		Domain: where.Domain, Proof: where.Proof,
+		Related:  []rule.Related{{Func: c.Func, Pos: gotAt(c), Message: "the shared " + kind + " comes from here"}},
+		Scenario: corruption(pass, c, where, field, kind),
+		Fix: rule.Fix{
+			Description: "change a copy: DeepCopy the object before the first change",
+			Sketch:      "obj = obj.DeepCopy() // before the change at " + pass.Program.At(ev.Pos()),
+		},
+	})
+}
+
+// gotAt is where the function gets the shared object: the read, or its own declaration where it is handed in.
+func gotAt(c effects.SharedChange) token.Pos {
+	if c.Shared.Entry != nil {
+		return c.Func.Pos()
+	}
+	return c.Shared.At.Pos()
+}
+
+func kindOf(c effects.SharedChange) (string, bool) {
+	k, ok := kube.KindOf(c.Shared.Root.Type())
+	return k.Name, ok && k.Name != ""
+}
+
+func corruption(pass *rule.Pass, c effects.SharedChange, where rule.Where, field, kind string) *rule.Scenario {
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(c.Func), where.Runs())
+	b := s.Actor("any other reader of the informer", "a worker, a handler or the informer itself, in the same process")
+	a.Step(gotAt(c), "gets "+c.Shared.From, "it is the object in the informer's store, not a copy")
+	b.Step(gotAt(c), fmt.Sprintf("reads %s of the same %s", field, kind), "")
+	a.Step(c.Change.Pos(), fmt.Sprintf("%s sets %s", program.Name(c.Change.Func()), field), "both touch the same memory without a lock")
+	s.Outcome("a data race (concurrent map writes end the process), and a cache whose %s differs from the API server's until the object changes there", field)
+	return s
+}
