@@ -157,7 +157,7 @@ func (l *tombstoneLook) value(v ssa.Value, depth int) {
 		case *ssa.TypeAssert:
 			if program.IsNamed(x.AssertedType, toolsCachePath, tombstoneName) || isTombstoneLike(x.AssertedType) {
 				l.aware = true
-			} else if l.assert == nil || l.assert.CommaOk && !x.CommaOk {
+			} else if namesObject(x.AssertedType) && (l.assert == nil || l.assert.CommaOk && !x.CommaOk) {
 				l.assert = x
 			}
 		case *ssa.Phi, *ssa.ChangeInterface:
@@ -191,6 +191,19 @@ func (l *tombstoneLook) passed(site ssa.CallInstruction, v ssa.Value, depth int)
 			}
 		}
 	}
+}
+
+// namesObject tells whether an assertion asks for what the informer holds: a pointer to a struct, or methods. A key in place
+// of the object is another matter.
+func namesObject(t types.Type) bool {
+	switch u := t.Underlying().(type) {
+	case *types.Pointer:
+		_, ok := u.Elem().Underlying().(*types.Struct)
+		return ok
+	case *types.Interface:
+		return u.NumMethods() > 0
+	}
+	return false
 }
 
 // isTombstoneLike tells whether a type is a tombstone of another library: a struct with the key and the last state.

@@ -11,6 +11,7 @@ import (
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 var mutatesShared = &rule.Rule{
@@ -24,7 +25,15 @@ var mutatesShared = &rule.Rule{
 	Check:     checkMutatesShared,
 }
 
+// cause is what one finding stands for: a function that changes shared objects.
+type cause struct {
+	fn   *ssa.Function
+	root *ssa.Function
+}
+
 func checkMutatesShared(pass *rule.Pass) {
+	var order []cause
+	changes := make(map[cause][]effects.SharedChange)
 	told := make(map[string]bool)
 	for _, c := range pass.Effects.SharedChanges() {
 		if !pass.Reviewed(c.Func) || !pass.Reviewed(c.Change.Func()) {
@@ -35,17 +44,28 @@ func checkMutatesShared(pass *rule.Pass) {
 			continue // a helper that several callers give shared objects to is one cause
 		}
 		told[at] = true
-		reportMutation(pass, c)
+		key := cause{c.Change.Func(), c.Func}
+		if changes[key] == nil {
+			order = append(order, key)
+		}
+		changes[key] = append(changes[key], c)
+	}
+	for _, key := range order {
+		reportMutation(pass, changes[key][0], changes[key][1:])
 	}
 }
 
-func reportMutation(pass *rule.Pass, c effects.SharedChange) {
+func reportMutation(pass *rule.Pass, c effects.SharedChange, more []effects.SharedChange) {
 	fn, ev := c.Change.Func(), c.Change
 	where := pass.Where(c.Func)
 	field := ev.Path
 	kind := "object"
 	if k, ok := kindOf(c); ok {
 		kind = k
+	}
+	related := []rule.Related{{Func: c.Func, Pos: gotAt(c), Message: "the shared " + kind + " comes from here"}}
+	for _, other := range more {
+		related = append(related, rule.Related{Func: fn, Pos: other.Change.Pos(), Message: other.Change.Path + " is changed as well"})
 	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: ev.Pos(),
@@ -54,7 +74,7 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange) {
 			field, c.Shared.From),
 		About:  "shared " + field,
 		Domain: where.Domain, Proof: where.Proof,
-		Related:  []rule.Related{{Func: c.Func, Pos: gotAt(c), Message: "the shared " + kind + " comes from here"}},
+		Related:  related,
 		Scenario: corruption(pass, c, where, field, kind),
 		Fix: rule.Fix{
 			Description: "change a copy: DeepCopy the object before the first change",
