@@ -32,8 +32,10 @@ func neverReady(p *rule.Pass) {
 		receiveForEver(p, c)
 		sendForEver(p, c)
 	}
+	late := make(map[program.FieldKey]bool)
 	for _, op := range p.Effects.Channels().Ops {
 		nilForEver(p, op)
+		madeLate(p, op, late)
 	}
 }
 
