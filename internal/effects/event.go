@@ -50,6 +50,9 @@ type Event struct {
 	Guards Deps
 	// Retry is the innermost retry-on-conflict that runs it, as seen from the function of At; nil if none.
 	Retry ssa.CallInstruction
+	// Partial is set for a Copy that carries values along but not the resourceVersion, and for a Write that sends such a
+	// copy of the object.
+	Partial bool
 	// Spawned is set when a goroutine that the function starts does it.
 	Spawned bool
 	// Base is the object that a patch is the difference to, for Write.

@@ -73,16 +73,24 @@ func fieldType(t types.Type, name string) types.Type {
 
 // ClassAt returns how a merge patch treats the field at path of an object of type t; "" when the type does not tell.
 func ClassAt(t types.Type, path string) kube.FieldClass {
-	if path == "" {
-		return ""
-	}
 	if class, ok := metadataClass(path); ok {
 		return class
+	}
+	if t = TypeAt(t, path); t == nil {
+		return ""
+	}
+	return kube.ClassOf(t)
+}
+
+// TypeAt returns the type of the field at path of an object of type t; nil when the type does not tell.
+func TypeAt(t types.Type, path string) types.Type {
+	if path == "" || t == nil {
+		return nil
 	}
 	for step := range strings.SplitSeq(path, ".") {
 		name, inside := strings.CutSuffix(step, "[]")
 		if t = fieldType(t, name); t == nil {
-			return ""
+			return nil
 		}
 		if inside {
 			switch u := t.Underlying().(type) {
@@ -93,5 +101,5 @@ func ClassAt(t types.Type, path string) kube.FieldClass {
 			}
 		}
 	}
-	return kube.ClassOf(t)
+	return t
 }

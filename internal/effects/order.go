@@ -62,3 +62,13 @@ func reaches(x, y *ssa.BasicBlock) bool {
 }
 
 func isErrorType(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+
+// CanAvoid tells whether one side of a branch leads past an instruction: from there on it does not run any more.
+func CanAvoid(branch *ssa.If, instr ssa.Instruction) bool {
+	for _, succ := range branch.Block().Succs {
+		if succ != instr.Block() && !reaches(succ, instr.Block()) {
+			return true
+		}
+	}
+	return false
+}

@@ -151,21 +151,49 @@ func HandedOn(root ssa.Value, from, to ssa.Instruction) bool {
 	return given(root)
 }
 
-// Type returns the type of the written object, a pointer to a struct as a rule; an interface where only its value knows.
+// Type returns the type of the object that the story is about, a pointer to a struct as a rule; an interface where only its
+// value knows.
 func (s *Story) Type() types.Type {
-	if t := s.Write.Type; t != nil && !types.IsInterface(t) {
+	if t := s.Write.Type; t != nil && !types.IsInterface(t) && !s.Write.Partial {
 		return t
 	}
-	if root := s.Write.Root; root != nil && s.Write.Object.Base == "" {
-		t := stripped(root).Type()
-		if ptr, ok := t.Underlying().(*types.Pointer); ok {
-			if inner, ok := ptr.Elem().Underlying().(*types.Pointer); ok {
-				return inner
+	root := s.Write.Root
+	if root == nil {
+		return s.Write.Type
+	}
+	t := stripped(root).Type()
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		if inner, ok := ptr.Elem().Underlying().(*types.Pointer); ok {
+			t = inner // a variable that holds the pointer
+		}
+	}
+	if s.Write.Object.Base != "" {
+		return typeAt(t, s.Write.Object.Base)
+	}
+	return t
+}
+
+// typeAt follows a path from a type; the type itself where the path leads nowhere.
+func typeAt(t types.Type, path string) types.Type {
+	for step := range strings.SplitSeq(path, ".") {
+		name, inside := strings.CutSuffix(step, "[]")
+		next := t
+		if name != "" {
+			if next = fieldType(t, name); next == nil {
+				return t
 			}
 		}
-		return t
+		if inside {
+			switch u := next.Underlying().(type) {
+			case *types.Slice:
+				next = u.Elem()
+			case *types.Map:
+				next = u.Elem()
+			}
+		}
+		t = next
 	}
-	return s.Write.Type
+	return t
 }
 
 // Source tells whether the object of a place is the written one, what it was copied from, or the base of the patch.

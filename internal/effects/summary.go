@@ -49,6 +49,9 @@ func (g *gatherer) add(ev *Event) {
 		}
 	}
 	g.events = append(g.events, ev)
+	if ev.Kind == Change {
+		g.carried(ev)
+	}
 }
 
 func (g *gatherer) instruction(instr ssa.Instruction) {
@@ -149,6 +152,7 @@ func (g *gatherer) call(site ssa.CallInstruction) {
 		}
 		g.through(edge, row)
 	}
+	g.converted(site)
 }
 
 // modelled adds the events of a call that the model knows.

@@ -86,21 +86,20 @@ type translation struct {
 
 // event returns the event once for each object that the caller can mean; none if the caller cannot see it.
 func (t *translation) event(ev *Event) []*Event {
-	var objects []Place
-	if ev.Root != nil {
-		objects = t.place(Place{Object: ev.Object, Path: ev.Path})
-		if len(objects) == 0 {
-			return nil
-		}
-	} else {
+	if ev.Root == nil {
 		return nil // a write without an object stays with the function that makes it
+	}
+	partial := ev.Partial
+	objects := t.place(Place{Object: ev.Object, Path: ev.Path})
+	if len(objects) == 0 {
+		objects, partial = t.converted(ev), true
 	}
 	var out []*Event
 	for _, at := range objects {
 		moved := *ev
 		moved.At = t.edge.Site
 		moved.Chain = slices.Concat([]ssa.CallInstruction{t.edge.Site}, ev.Chain)
-		moved.Object, moved.Path = at.Object, at.Path
+		moved.Object, moved.Path, moved.Partial = at.Object, at.Path, partial
 		if ev.Kind != Change {
 			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
 		} else if !t.g.relevant(at) {
@@ -121,6 +120,19 @@ func (t *translation) event(ev *Event) []*Event {
 		}
 		t.g.e.lifted[ev] = true
 		out = append(out, &moved)
+	}
+	return out
+}
+
+// converted finds the objects of the caller that a callee applies in another form, where the conversion left the version
+// behind.
+func (t *translation) converted(ev *Event) []Place {
+	if ev.Kind != Write || ev.Patch == nil || ev.Patch.Type != ApplyPatch {
+		return nil
+	}
+	var out []Place
+	for _, from := range t.g.e.partialKin(t.edge.Callee, ev.Object) {
+		out = append(out, t.place(Place{Object: from})...)
 	}
 	return out
 }

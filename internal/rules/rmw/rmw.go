@@ -16,10 +16,13 @@ var pages embed.FS
 var Rules = []*rule.Rule{
 	unlockedPatch,
 	retryWithoutLock,
+	unlockedApply,
 	retryWithoutReread,
 	lostConflict,
+	unguardedTransition,
 	borrowedVersion,
 	baseAfterChange,
+	ignoredFresh,
 	indexPatch,
 	checkThenCreate,
 	unconditionalDelete,

@@ -102,6 +102,8 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	switch {
 	case st.domain == program.Test:
 		return false
+	case st.domain == program.EveryReplica && st.rival == nil && !st.outside && st.level(pass):
+		return false // the same reconcile sets the same condition on each replica
 	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil || st.outside):
 		st.severity, st.reason = finding.Critical, "every replica runs it"
 	case st.domain == program.EveryReplica:
@@ -117,6 +119,12 @@ func (st *stake) judge(pass *rule.Pass) bool {
 		return false // the only writer of the field, on one replica
 	}
 	return true
+}
+
+// level tells whether conditions are set by a reconcile that comes to the same result wherever it runs, and runs again.
+func (st *stake) level(pass *rule.Pass) bool {
+	t := effects.TypeAt(st.story.Type(), st.field)
+	return t != nil && kube.ClassOf(t) == kube.Conditions && requeued(pass, st.story.Write.Origin.Parent())
 }
 
 // exported tells whether code outside of the program can call the story's function.
