@@ -73,8 +73,12 @@ func (g *gatherer) instruction(instr ssa.Instruction) {
 func (g *gatherer) store(x *ssa.Store) {
 	addr := x.Addr
 	if g.e.isObject(addr.Type()) && !isPointerToPointer(addr.Type()) {
+		whole := x.Val // what a call gives
 		if load, ok := x.Val.(*ssa.UnOp); ok {
-			for _, from := range g.e.Places(g.fn, load.X) {
+			whole = load.X
+		}
+		if _, isConst := whole.(*ssa.Const); !isConst {
+			for _, from := range g.e.Places(g.fn, whole) {
 				for _, to := range g.e.Objects(g.fn, addr) {
 					g.add(&Event{Kind: Copy, Origin: x, Object: to, From: from, Type: addr.Type()})
 				}

@@ -5,6 +5,7 @@ package effects
 import (
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -55,14 +56,22 @@ func (g *gatherer) results(edge program.Edge) map[Object]ssa.Value {
 			}
 			for _, o := range g.e.Objects(edge.Callee, res) {
 				if _, isParam := o.Root.(*ssa.Parameter); !isParam {
-					if _, have := out[o]; !have {
-						out[o] = value
+					keep(out, o, value)
+					if strings.HasSuffix(o.Base, "Items") {
+						keep(out, Object{Root: o.Root, Base: strings.TrimSuffix(strings.TrimSuffix(o.Base, "Items"), ".")}, value)
 					}
 				}
 			}
 		}
 	}
 	return out
+}
+
+// keep lets a value stand for an object, unless another does: the items of a list stand for the list as well.
+func keep(out map[Object]ssa.Value, o Object, value ssa.Value) {
+	if _, have := out[o]; !have {
+		out[o] = value
+	}
 }
 
 func resultValue(call *ssa.Call, i, n int) ssa.Value {

@@ -128,6 +128,7 @@ func (f *finder) atHome(e *Entry) bool {
 
 // registration looks at one call that may hand code to a framework.
 func (f *finder) registration(site ssa.CallInstruction) {
+	f.service(site)
 	row := Model(site)
 	if row == nil {
 		return
@@ -191,7 +192,6 @@ func (f *finder) leaderDecorator(registered []types.Type) *ssa.Function {
 }
 
 func (f *finder) everyReplica(site ssa.CallInstruction) {
-	f.service(site)
 	for _, arg := range flatten(site.Common().Args) {
 		for _, fn := range f.p.functionsOf(arg) {
 			kind, because := EntryHTTP, "HTTP handlers run on every replica"
@@ -210,6 +210,9 @@ func (f *finder) service(site ssa.CallInstruction) {
 		return
 	}
 	params := target.Signature().Params()
+	if params.Len() != 2 || !typePkgPrefix(params.At(0).Type(), "google.golang.org/grpc") {
+		return
+	}
 	for i, arg := range site.Common().Args {
 		if i == 0 || i >= params.Len() {
 			continue // the server comes first

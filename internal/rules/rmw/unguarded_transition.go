@@ -79,16 +79,20 @@ func copiesStale(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) bo
 		if p.Path != ev.Path || p.Object == ev.Object || p.Root == nil || objectKind(p.Object) != objectKind(ev.Object) {
 			continue
 		}
-		if site, ok := fresh.At.(ssa.CallInstruction); ok && namedAfter(pass, fn, site, p.Object) {
+		if site, ok := fresh.At.(ssa.CallInstruction); ok && namedAfter(pass, fn, site, p.Object, ev.Object) {
 			return true
 		}
 	}
 	return false
 }
 
-// namedAfter tells whether an argument of a read is made from an object, such as its key.
-func namedAfter(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, o effects.Object) bool {
+// namedAfter tells whether an argument of a read, such as the key, is made from an object; the one that it fills does not
+// count.
+func namedAfter(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, o, filled effects.Object) bool {
 	for _, arg := range site.Common().Args {
+		if p, ok := pass.Effects.Place(fn, arg); ok && p.Root == filled.Root {
+			continue
+		}
 		for _, p := range pass.Effects.DepsOf(fn, arg).Places {
 			if p.Root == o.Root {
 				return true
