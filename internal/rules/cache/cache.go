@@ -15,6 +15,8 @@ var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
 var Rules = []*rule.Rule{
+	retryReadsCache,
+	decidesOnStale,
 	mutatesShared,
 	missedTombstone,
 }

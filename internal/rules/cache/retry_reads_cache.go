@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cache
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var retryReadsCache = &rule.Rule{
+	ID:        "cache/retry-reads-cache",
+	Title:     "a retry on conflict reads the object again from the cache",
+	Checklist: []string{"3.2"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "retry_reads_cache.md"),
+	Check:     checkRetryReadsCache,
+}
+
+func checkRetryReadsCache(pass *rule.Pass) {
+	for _, r := range pass.Effects.Retries() {
+		if !pass.Reviewed(r.Body) {
+			continue
+		}
+		read, because := staleReread(pass, r)
+		if read == nil {
+			continue // the server is asked, nothing is read, or it is not known who is asked
+		}
+		reportStaleReread(pass, r, read, because)
+	}
+}
+
+// staleReread returns the cached read that fills what the body of a retry writes with a version.
+func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
+	events := pass.Effects.Events(r.Body)
+	for _, w := range events {
+		site, ok := w.Origin.(ssa.CallInstruction)
+		if !ok || w.Kind != effects.Write || w.Root == nil || !pass.Effects.CanConflict(effects.Reached{Site: site, Call: w.Call}) {
+			continue // nothing that a newer version would cure
+		}
+		var cached *effects.Event
+		because, live := "", false
+		for _, ev := range events {
+			if ev.Kind != effects.Read || !fills(pass, r, w, ev) {
+				continue
+			}
+			fresh, why := pass.Effects.Freshness(ev)
+			if fresh == program.Cached {
+				cached, because = ev, why
+			} else {
+				live = true
+			}
+		}
+		if cached != nil && !live {
+			return cached, because
+		}
+	}
+	return nil, ""
+}
+
+// fills tells whether a read fills the written object or what it was copied from.
+func fills(pass *rule.Pass, r *effects.Retry, w, read *effects.Event) bool {
+	for _, o := range pass.Effects.KinOf(r.Body, w.Object) {
+		if o.Root == read.Root {
+			return true
+		}
+	}
+	return false
+}
+
+func reportStaleReread(pass *rule.Pass, r *effects.Retry, read *effects.Event, because string) {
+	fn, kind := read.Func(), readKind(read)
+	where := pass.Where(r.Body)
+	severity, reason := finding.High, "the other replica's writes reach the cache later than its conflicts"
+	if where.Domain != program.EveryReplica {
+		severity, reason = finding.Medium, "another writer must have been there a moment ago"
+	}
+	s := rule.NewScenario()
+	other := s.Actor("another writer", "of the same "+kind)
+	a := s.Actor(where.Actor(r.Body), where.Runs())
+	other.Step(r.Site.Pos(), "writes the "+kind, "version 2 is stored; the cache still has version 1")
+	a.Step(read.Pos(), "reads the "+kind+" from the cache", "version 1")
+	a.Step(r.Site.Pos(), "writes it and meets a conflict; the retry waits some milliseconds and begins again", "")
+	a.Step(read.Pos(), "reads the "+kind+" from the cache", "still version 1")
+	s.Outcome("all attempts end in the same conflict, and the change is not made")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(read.Origin.(ssa.CallInstruction)),
+		Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("the retry on conflict reads the %s again from the cache (client: %s); it may give the version that has just lost as long as the whole back-off lasts", kind, because),
+		About:   "retry " + kind,
+		Domain:  where.Domain, Proof: where.Proof,
+		Related:  []rule.Related{{Func: r.Site.Parent(), Pos: r.Site.Pos(), Message: "the retry"}},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "read from the API server inside the retry",
+			Sketch:      "if err := live.Get(ctx, key, obj); err != nil { // live: mgr.GetAPIReader()\n\treturn err\n}",
+		},
+	})
+}
