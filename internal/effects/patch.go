@@ -259,21 +259,30 @@ func (e *Effects) readOptions(site ssa.CallInstruction, out *Patch) {
 			}
 		}
 		if program.IsNamed(arg.Type(), "k8s.io/apimachinery/pkg/apis/meta/v1", "ApplyOptions") || program.IsNamed(arg.Type(), "k8s.io/apimachinery/pkg/apis/meta/v1", "PatchOptions") {
-			if managers, _ := e.Program.FieldOf(arg, "FieldManager"); len(managers) > 0 {
-				out.Manager = managers[0]
-			}
-			if force, _ := e.Program.FieldOf(arg, "Force"); len(force) > 0 {
-				out.Force = out.Force || e.Program.Bool(force[0]).Value
-			}
+			e.optionFields(arg, out)
 		}
 	}
 }
 
+// optionFields reads manager and force from a struct of options.
+func (e *Effects) optionFields(options ssa.Value, out *Patch) {
+	if managers, _ := e.Program.FieldOf(options, "FieldManager"); len(managers) > 0 {
+		out.Manager = managers[0]
+	}
+	if force, _ := e.Program.FieldOf(options, "Force"); len(force) > 0 {
+		out.Force = out.Force || e.Program.Bool(force[0]).Value
+	}
+}
+
 func (e *Effects) readOption(option ssa.Value, out *Patch) {
+	if boxed, ok := option.(*ssa.MakeInterface); ok && typeOf(boxed.X) == "FieldOwner" {
+		out.Manager = boxed.X
+		return
+	}
 	inner := stripped(option)
 	switch typeOf(inner) {
-	case "FieldOwner":
-		out.Manager = inner
+	case "PatchOptions", "ApplyOptions", "UpdateOptions", "CreateOptions", "SubResourcePatchOptions":
+		e.optionFields(inner, out)
 		return
 	}
 	for _, src := range e.Program.Sources(option).Values {
