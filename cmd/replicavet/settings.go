@@ -105,11 +105,10 @@ func (inv *invocation) order() (*order, error) {
 	if err := inv.configure(o.from, config); err != nil {
 		return nil, err
 	}
-	chosen, err := review.Choose(inv.settings.rules, inv.strict)
+	o.Rules, err = review.Choose(inv.settings.rules, inv.strict, config)
 	if err != nil {
 		return nil, fmt.Errorf("-rules: %w", err)
 	}
-	o.Rules = config.Leave(chosen)
 	if o.show, err = finding.ParseSeverity(inv.show); err != nil {
 		return nil, fmt.Errorf("-show: %w", err)
 	}

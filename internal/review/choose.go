@@ -13,14 +13,15 @@ import (
 
 // Choose selects rules by a comma-separated list of rules and families: "rmw,clock/zone" runs those only, "-clock" runs
 // all but these. An empty list means all rules that are on by default; strict adds those that are noisy by nature, and
-// naming a strict rule switches it on. The error says what is not known.
-func Choose(list string, strict bool) ([]*rule.Rule, error) {
+// naming a strict rule switches it on. The configuration, which may be nil, decides what is on by default and in a
+// family; the list outranks it. The error says what is not known.
+func Choose(list string, strict bool, c *Config) ([]*rule.Rule, error) {
 	all := rules.All()
 	on := make(map[string]bool)
 	words := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 	if len(words) == 0 || strings.HasPrefix(words[0], "-") {
 		for _, r := range all {
-			on[r.ID] = strict || !r.Strict
+			on[r.ID] = c.enabled(r, strict)
 		}
 	}
 	for _, word := range words {
@@ -32,7 +33,7 @@ func Choose(list string, strict bool) ([]*rule.Rule, error) {
 				continue
 			}
 			known = true
-			if off || name == r.ID || strict || !r.Strict {
+			if off || name == r.ID || c.enabled(r, strict) {
 				on[r.ID] = !off
 			}
 		}

@@ -13,15 +13,19 @@ import (
 	"github.com/replicavet/replicavet/internal/rule"
 )
 
-// Leave removes the rules that the configuration switches off from those chosen.
-func (c *Config) Leave(chosen []*rule.Rule) []*rule.Rule {
-	if c == nil {
-		return chosen
+// enabled tells whether a rule is on unless somebody names it: by what was decided about it, else when it is not strict
+// or the strict ones are asked for.
+func (c *Config) enabled(r *rule.Rule, strict bool) bool {
+	if c != nil {
+		switch d := c.decision(r.ID); {
+		case d == nil:
+		case d.Off:
+			return false
+		case d.Rule == r.ID:
+			return true
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(chosen), func(r *rule.Rule) bool {
-		d := c.decision(r.ID)
-		return d != nil && d.Off
-	})
+	return strict || !r.Strict
 }
 
 // decision returns the last decision about a rule, or nil.
