@@ -147,8 +147,8 @@ func elem(t types.Type) types.Type {
 // call adds what a call does: by the model where it has a row, else through the callee's events.
 func (g *gatherer) call(site ssa.CallInstruction) {
 	row := program.Model(site)
-	if row != nil {
-		g.modelled(site, row)
+	for _, one := range g.e.Program.Models(site) {
+		g.modelled(site, one)
 	}
 	for _, edge := range g.e.Program.Callees(site) {
 		if row != nil && edge.Arg < 0 {

@@ -238,7 +238,11 @@ func Model(site ssa.CallInstruction) *kube.Call {
 	if common.IsInvoke() {
 		return kube.Lookup(common.Method)
 	}
-	callee := common.StaticCallee()
+	return modelOf(common.StaticCallee())
+}
+
+// modelOf returns the model's row for a library function, or nil.
+func modelOf(callee *ssa.Function) *kube.Call {
 	if callee == nil {
 		return nil
 	}
@@ -250,6 +254,30 @@ func Model(site ssa.CallInstruction) *kube.Call {
 		return kube.Lookup(fn)
 	}
 	return nil
+}
+
+// Models returns the model's rows for what site may call: its own one, or those of the library functions that the called
+// function value can be.
+func (p *Program) Models(site ssa.CallInstruction) []*kube.Call {
+	if row := Model(site); row != nil {
+		return []*kube.Call{row}
+	}
+	common := site.Common()
+	if common.IsInvoke() || common.StaticCallee() != nil {
+		return nil
+	}
+	if _, isBuiltin := common.Value.(*ssa.Builtin); isBuiltin {
+		return nil
+	}
+	var rows []*kube.Call
+	for _, src := range p.Sources(common.Value).Values {
+		if fn, ok := src.(*ssa.Function); ok {
+			if row := modelOf(fn); row != nil {
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
 }
 
 // Target returns the declared function or method that site names, own or not; nil for calls of function values.
