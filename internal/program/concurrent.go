@@ -382,11 +382,11 @@ func canMeet(x, y *Root) bool {
 func (c *Concurrency) beside(x, y *Root, instr ssa.Instruction) bool {
 	switch {
 	case x.once():
-		return c.lateFor(x, y, instr)
+		return c.LateFor(x, y, instr)
 	case y.Entry != nil && !y.once() && !x.Again && c.p.RunsOnce(instr):
 		return false // a step of starting up: the framework calls nobody before
 	case (!x.Again || y.joined) && c.StartsRoot(x, y):
-		return c.lateFor(x, y, instr)
+		return c.LateFor(x, y, instr)
 	}
 	return true
 }
@@ -396,8 +396,8 @@ type lateKey struct {
 	instr ssa.Instruction
 }
 
-// lateFor tells whether y can be running when instr does, because x has started it before.
-func (c *Concurrency) lateFor(x, y *Root, instr ssa.Instruction) bool {
+// LateFor tells whether y can be running when instr does, because x has started it before.
+func (c *Concurrency) LateFor(x, y *Root, instr ssa.Instruction) bool {
 	if len(y.Sites) == 0 {
 		return false
 	}

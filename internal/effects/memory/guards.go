@@ -94,7 +94,7 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-		if !ok || m.private(a, meeting) {
+		if !ok || m.private(a, other, meeting) {
 			continue
 		}
 		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting}

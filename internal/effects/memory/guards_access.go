@@ -136,6 +136,9 @@ func (m *Memory) captured(local *ssa.Alloc) bool {
 func (m *Memory) accessesOf(instr ssa.Instruction) []*Access {
 	switch x := instr.(type) {
 	case *ssa.Store:
+		if load, ok := x.Val.(*ssa.UnOp); ok && load.Op == token.MUL && load.X == x.Addr {
+			return nil // return of a named result: it is stored where it is already
+		}
 		return m.at(x.Addr, instr, true)
 	case *ssa.UnOp:
 		if x.Op == token.MUL && !wholeStruct(x.Type()) {

@@ -16,9 +16,9 @@ func (m *Memory) shared(a, b *Access, meeting program.Meeting) bool {
 	case a.Place.Global != nil:
 		return true
 	case a.Place.Local != nil:
-		return m.oneCall(a.Place.Local, meeting)
+		return m.oneCall(a.Place.Local, meeting) && m.afterStart(a, b, meeting)
 	}
-	return m.lasting(a, meeting) && m.lasting(b, meeting)
+	return m.lasting(a, a, b, meeting) && m.lasting(b, a, b, meeting)
 }
 
 // oneCall tells whether two goroutines share a variable of one call: the call started at least one of them, and if they
@@ -42,13 +42,13 @@ func (m *Memory) oneCall(local *ssa.Alloc, meeting program.Meeting) bool {
 	})
 }
 
-// lasting tells whether an object surely outlives the goroutines that meet over it: the receiver of an entry point, or
+// lasting tells whether the object of one of two accesses that meet surely outlives the goroutines that meet over it: the receiver of an entry point, or
 // an object that neither of them makes anew.
-func (m *Memory) lasting(a *Access, meeting program.Meeting) bool {
-	if _, ok := a.Owner.Root.(*ssa.Global); ok {
+func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
+	if _, ok := of.Owner.Root.(*ssa.Global); ok {
 		return true
 	}
-	srcs := m.Program.Sources(a.Base)
+	srcs := m.Program.Sources(of.Base)
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
 	}
@@ -61,7 +61,7 @@ func (m *Memory) lasting(a *Access, meeting program.Meeting) bool {
 				return false
 			}
 		case *ssa.Alloc:
-			if m.madeBy(x, meeting) {
+			if m.madeBy(x, a, b, meeting) {
 				return false
 			}
 		default:
@@ -72,7 +72,7 @@ func (m *Memory) lasting(a *Access, meeting program.Meeting) bool {
 }
 
 // private tells whether an access surely touches an object that its goroutine made for itself.
-func (m *Memory) private(a *Access, meeting program.Meeting) bool {
+func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 	if a.Base == nil {
 		return false
 	}
@@ -82,23 +82,54 @@ func (m *Memory) private(a *Access, meeting program.Meeting) bool {
 	}
 	for _, src := range srcs.Values {
 		alloc, ok := src.(*ssa.Alloc)
-		if !ok || !m.madeBy(alloc, meeting) {
+		if !ok || !m.madeBy(alloc, a, b, meeting) {
 			return false
 		}
 	}
 	return true
 }
 
-// madeBy tells whether the goroutines that meet make the object themselves, so that each has its own. What a goroutine
-// makes and gives to another that it starts is shared by the two.
-func (m *Memory) madeBy(alloc *ssa.Alloc, meeting program.Meeting) bool {
+// madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for
+// it. What a goroutine makes and gives to another that it starts is shared by the two from then on.
+func (m *Memory) madeBy(alloc *ssa.Alloc, a, b *Access, meeting program.Meeting) bool {
 	if m.Program.RunsOnce(alloc) {
 		return false
 	}
 	c := m.Program.Concurrency()
 	makes := func(r *program.Root) bool { return c.Runs(r, alloc.Parent()) }
-	if meeting.A != meeting.B && (c.StartsRoot(meeting.A, meeting.B) || c.StartsRoot(meeting.B, meeting.A)) {
-		return false
+	switch {
+	case meeting.A == meeting.B:
+		return makes(meeting.A) || m.madeForEach(alloc, meeting.A)
+	case c.StartsRoot(meeting.A, meeting.B) || c.StartsRoot(meeting.B, meeting.A):
+		return (makes(meeting.A) || makes(meeting.B)) && !m.afterStart(a, b, meeting)
 	}
 	return makes(meeting.A) || makes(meeting.B)
+}
+
+// madeForEach tells whether whoever starts a goroutine makes the object anew each time.
+func (m *Memory) madeForEach(alloc *ssa.Alloc, r *program.Root) bool {
+	c := m.Program.Concurrency()
+	for _, site := range r.Sites {
+		if c.InLoop(site) && !(site.Parent() == alloc.Parent() && c.InLoop(alloc)) {
+			return false // several workers for one object
+		}
+		if !slices.ContainsFunc(c.Of(site.Parent()), func(by *program.Root) bool { return c.Runs(by, alloc.Parent()) }) {
+			return false
+		}
+	}
+	return len(r.Sites) > 0
+}
+
+// afterStart tells whether, where one goroutine starts the other, its access comes after the start.
+func (m *Memory) afterStart(a, b *Access, meeting program.Meeting) bool {
+	c := m.Program.Concurrency()
+	switch {
+	case meeting.A == meeting.B:
+		return true
+	case c.StartsRoot(meeting.A, meeting.B):
+		return c.LateFor(meeting.A, meeting.B, a.At)
+	case c.StartsRoot(meeting.B, meeting.A):
+		return c.LateFor(meeting.B, meeting.A, b.At)
+	}
+	return true
 }

@@ -144,16 +144,15 @@ func (l *Locks) handTakes(fn *ssa.Function, e program.Edge) bool {
 // hand renames a callee's lock for the caller; an instance that means nothing to the caller is forgotten.
 func (l *Locks) hand(lock Lock, e program.Edge) Lock {
 	lock = l.translate(lock, e)
-	switch root := lock.Ref.Root.(type) {
-	case *ssa.Global, nil:
-	case *ssa.Parameter:
-		if root.Parent() != e.Caller() && !encloses(root.Parent(), e.Callee) {
-			lock.Ref = Ref{}
-		}
-	default:
-		if v, ok := root.(interface{ Parent() *ssa.Function }); !ok || v.Parent() != e.Caller() && !encloses(v.Parent(), e.Callee) {
-			lock.Ref = Ref{}
-		}
+	root, ok := lock.Ref.Root.(interface{ Parent() *ssa.Function })
+	if !ok {
+		return lock
+	}
+	if _, global := lock.Ref.Root.(*ssa.Global); global {
+		return lock
+	}
+	if at := root.Parent(); at != e.Caller() && !encloses(at, e.Caller()) && !encloses(at, e.Callee) {
+		lock.Ref = Ref{}
 	}
 	return lock
 }

@@ -52,7 +52,7 @@ func (m *Memory) mixedAt(place Place, plain []*Access, atomics []ssa.CallInstruc
 			if !a.Write && !changes(site) {
 				continue // both only read
 			}
-			if meeting, ok := m.Program.Concurrency().Meet(a.At, site); ok && meeting.Sure() && !m.private(a, meeting) {
+			if meeting, ok := m.Program.Concurrency().Meet(a.At, site); ok && meeting.Sure() && !m.private(a, a, meeting) {
 				told[a.Func()] = true
 				out = append(out, Mixed{place, a, site, meeting})
 				break

@@ -66,7 +66,7 @@ func (m *Memory) staleCheck(act *Access, guard Place) (StaleCheck, bool) {
 		return StaleCheck{}, false
 	}
 	meeting, ok := m.Program.Concurrency().Meet(act.At, act.At)
-	if !ok || !meeting.Sure() || m.private(act, meeting) {
+	if !ok || !meeting.Sure() || m.private(act, act, meeting) {
 		return StaleCheck{}, false // nobody comes in between
 	}
 	return StaleCheck{found, act, first, second, meeting}, true

@@ -4,11 +4,13 @@ package mutex
 
 import (
 	"fmt"
+	"go/types"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 // CheckThenAct reports a decision on a guarded value that is acted upon after the lock was let go.
@@ -45,10 +47,14 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 	second.Step(siteOf(c.Act.At), "writes "+name+" as well", "on an answer that no longer holds")
 	s.Outcome("both act: the second overwrites what the first has stored in %s", name)
 
+	severity, reason := finding.High, "two goroutines that come together both see the old value"
+	if fillsCache(c.Act) {
+		severity, reason = finding.Medium, "both fill the entry: the second replaces what the first has given away"
+	}
 	where, proof := domain(p, c.Act.At)
 	p.Report(rule.Report{
 		Func: fn, Pos: siteOf(c.Act.At), About: name,
-		Severity: finding.High, Reason: "two goroutines that come together both see the old value",
+		Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s is written on a test made under an earlier %s of %s; what was tested can have changed in between",
 			name, c.First.Mode, lock),
 		Domain: where, Proof: proof,
@@ -62,4 +68,20 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 			Sketch:      fmt.Sprintf("%s\n// test %s again, and leave if somebody was faster\n// … write …", verb(c.Second), name),
 		},
 	})
+}
+
+// fillsCache tells whether the write puts a value into a map that holds nothing to be closed: done twice, work is lost.
+func fillsCache(a *memory.Access) bool {
+	update, ok := a.At.(*ssa.MapUpdate)
+	if !ok {
+		return false
+	}
+	methods := types.NewMethodSet(update.Value.Type())
+	for i := range methods.Len() {
+		switch methods.At(i).Obj().Name() {
+		case "Close", "Stop", "Cancel", "Shutdown":
+			return false
+		}
+	}
+	return true
 }

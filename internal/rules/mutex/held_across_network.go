@@ -67,6 +67,9 @@ func remoteUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []remote {
 			}
 			for _, block := range locks(p).BlocksAt(instr) {
 				for _, h := range held {
+					if h.Mode == memory.Read && !p.Strict {
+						continue // it keeps writers out only: most often the one that closes or reloads
+					}
 					if block.Kind.Remote() && h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !given(block, h) {
 						out = append(out, remote{fn, h, block})
 					}

@@ -196,7 +196,7 @@ func (w *waiting) needs(p *rule.Pass, end ssa.Instruction) ssa.Instruction {
 
 func (w *waiting) needsBefore(p *rule.Pass, end ssa.Instruction, depth int) ssa.Instruction {
 	for site := range program.Sites(end.Parent()) {
-		if w.takes(p, site) && program.MayPrecede(site, end) && site != end {
+		if w.takes(p, site) && program.MayPrecede(site, end) {
 			return site
 		}
 	}
