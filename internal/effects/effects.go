@@ -37,6 +37,7 @@ type Effects struct {
 	loads      map[program.FieldKey][]ssa.Value // made when first asked for
 	conc       concurrency                      // gathered when first asked for
 	memory     *memory.Memory                   // made when first asked for
+	residences []*Residence                     // gathered when first asked for
 }
 
 // Build gathers the effects of a program.

@@ -213,3 +213,6 @@ func (d *Deps) addString(s string) {
 	}
 	d.Strings = append(d.Strings, s)
 }
+
+// Position returns where an instruction stands, or the closest one before it that the code spells.
+func Position(instr ssa.Instruction) token.Pos { return position(instr) }

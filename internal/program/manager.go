@@ -173,8 +173,16 @@ func (p *Program) managerAt(src ssa.Value) *Manager {
 }
 
 // defaultManager is the manager that code in fn runs on when its registration is out of sight: the only one of the
-// program, or the only one of fn's module.
+// program, or the only one of fn's module. One without leader election is no default: it may be that of a webhook server,
+// while the controllers belong to a program in another module.
 func (p *Program) defaultManager(fn *ssa.Function) *Manager {
+	if m := p.onlyManager(fn); m != nil && m.Election != ElectionOff {
+		return m
+	}
+	return nil
+}
+
+func (p *Program) onlyManager(fn *ssa.Function) *Manager {
 	if len(p.Managers) == 1 {
 		return p.Managers[0]
 	}

@@ -44,6 +44,9 @@ type Program struct {
 	gates   map[*ssa.Function][]gate
 	flags   map[string][]string
 	watched []kube.Kind
+	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
+	webhooks  []*Webhook
+	workloads []workload
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction

@@ -3,7 +3,19 @@
 // Package replica is the wing of the catalogue for what only one replica knows, and what several do at once.
 package replica
 
-import "github.com/replicavet/replicavet/internal/rule"
+import (
+	"embed"
+
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+//go:embed *.md
+var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{}
+var Rules = []*rule.Rule{
+	unelected,
+	leaderOnlyState,
+	localAuthority,
+	effectBeforeWrite,
+}

@@ -26,4 +26,7 @@ var Rules = []*rule.Rule{
 	indexPatch,
 	checkThenCreate,
 	unconditionalDelete,
+	ownMutex,
+	deadGuard,
+	recreatedObject,
 }

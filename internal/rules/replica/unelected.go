@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replica
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+// unelected reports a manager without leader election whose controllers write: all replicas run them at once.
+var unelected = &rule.Rule{
+	ID:       "replica/unelected",
+	Title:    "a manager without leader election runs controllers that write",
+	Severity: finding.High,
+	Needs:    rule.Program,
+	Since:    "0.1.0",
+	Doc:      rule.Page(pages, "unelected.md"),
+	Check:    checkUnelected,
+}
+
+// writing is an entry of a manager with a write that it leads to.
+type writing struct {
+	entry *program.Entry
+	row   *effects.Entry
+	proof *program.Proof
+}
+
+func checkUnelected(pass *rule.Pass) {
+	for _, m := range pass.Program.Managers {
+		fn := m.Site.Parent()
+		if m.Election != program.ElectionOff || pass.Program.TestSupport(fn) || pass.Program.Aside(m.Pos()) {
+			continue // elected, decided at run time, or a tool for tests and development
+		}
+		replicas := pass.Program.ReplicasOf(m.Pos())
+		if replicas.PerNode && replicas.Most == 0 {
+			continue // a DaemonSet: each process has its own node, nobody is elected
+		}
+		if found := writings(pass, m); len(found) > 0 {
+			reportUnelected(pass, m, found, replicas)
+		}
+	}
+}
+
+// writings lists the reconcilers and runnables of a manager that write to the API, with their first write, in source
+// order. Those that say that they need no election are not among them.
+func writings(pass *rule.Pass, m *program.Manager) []writing {
+	var out []writing
+	seen := make(map[*program.Entry]bool)
+	for _, row := range pass.Effects.Ledger {
+		proof := pass.Effects.Domain(row).Proof(program.EveryReplica)
+		if proof == nil || pass.Program.InTest(row.Site.Parent()) {
+			continue
+		}
+		for _, entry := range pass.Program.EntriesOf(row.Site.Parent()) {
+			if entry.Manager != m || seen[entry] || !electable(entry) {
+				continue
+			}
+			seen[entry] = true
+			out = append(out, writing{entry: entry, row: row, proof: proof})
+		}
+	}
+	return out
+}
+
+// electable tells whether leader election would keep an entry to one replica.
+func electable(e *program.Entry) bool {
+	switch e.Kind {
+	case program.EntryReconcile, program.EntryRunnable:
+		return !strings.Contains(e.Because, "NeedLeaderElection says false") && !strings.Contains(e.Because, "NeedLeaderElection set to false")
+	}
+	return false
+}
+
+func reportUnelected(pass *rule.Pass, m *program.Manager, found []writing, replicas program.Replicas) {
+	severity, reason := finding.High, "nothing in the tree says that only one replica runs"
+	switch {
+	case replicas.Most > 1:
+		reason = fmt.Sprintf("%s:%d asks for %d replicas", replicas.File, replicas.Line, replicas.Most)
+	case replicas.Most == 1 && !replicas.Open:
+		severity = finding.Medium
+		reason = fmt.Sprintf("%s:%d asks for one replica, which overlaps with its successor in a rolling update", replicas.File, replicas.Line)
+	}
+	first := found[0]
+	var related []rule.Related
+	for _, w := range found {
+		related = append(related, rule.Related{Func: w.row.Site.Parent(), Pos: w.row.Site.Pos(),
+			Message: fmt.Sprintf("%s writes here", w.entry)})
+	}
+	others := ""
+	if n := len(found) - 1; n > 0 {
+		others = fmt.Sprintf(" and %d more", n)
+	}
+	pass.Report(rule.Report{
+		Func: m.Site.Parent(), Pos: pass.Program.Start(m.Site), Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s; every replica runs %s%s at the same time, and each of them writes", clause(m.Because), first.entry, others),
+		About:   "manager", Domain: program.EveryReplica, Proof: first.proof,
+		Related:  related,
+		Scenario: bothWork(m, first),
+		Fix:      electionFix(m),
+	})
+}
+
+// clause makes the manager's own word on its election fit for the start of a message.
+func clause(because string) string {
+	return strings.Replace(because, "its manager's leader election", "the manager's leader election", 1)
+}
+
+func bothWork(m *program.Manager, w writing) *rule.Scenario {
+	s := rule.NewScenario()
+	a, b := s.Actor("replica A", w.entry.String()), s.Actor("replica B", w.entry.String())
+	a.Step(m.Pos(), "starts the manager and waits for no election", "its controllers run")
+	b.Step(m.Pos(), "starts the manager and waits for no election", "its controllers run too")
+	a.Step(w.entry.Func.Pos(), "works on an object", "decided on what A saw")
+	b.Step(w.entry.Func.Pos(), "works on the same object", "decided on what B saw")
+	a.Step(w.row.Site.Pos(), "writes", "A's result")
+	b.Step(w.row.Site.Pos(), "writes", "B's result, or a conflict")
+	s.Outcome("all that is done once per object is done once per replica: creates, deletes, calls of other systems, and each overwrites the other")
+	return s
+}
+
+func electionFix(m *program.Manager) rule.Fix {
+	if m.Flag != "" {
+		return rule.Fix{
+			Description: "switch leader election on by default, or pass the flag in the manifests",
+			Sketch:      fmt.Sprintf("args: [\"--%s\"] // or make true the default of the flag", m.Flag),
+		}
+	}
+	return rule.Fix{
+		Description: "switch leader election on",
+		Sketch:      "ctrl.Options{\n\tLeaderElection:   true,\n\tLeaderElectionID: \"…\", // one for each program\n}",
+	}
+}
