@@ -135,7 +135,13 @@ func (e *Effects) CarriesVersion(w *Event) bool {
 			}
 		}
 	}
-	return !w.Partial && len(w.Chain) == 0 && w.Root != nil && e.readIn(w.Origin.Parent(), w.Object)
+	if w.Partial || w.Root == nil {
+		return false
+	}
+	if alloc, ok := w.Root.(*ssa.Alloc); ok {
+		return e.readIn(alloc.Parent(), w.Object) // made from scratch, unless a read fills it
+	}
+	return true // what was read, or handed in, goes as it is
 }
 
 // lateVersion tells whether a version is taken from an object that the function reads itself.

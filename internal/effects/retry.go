@@ -149,22 +149,17 @@ func hasOptions(w Reached) bool {
 	return !known || len(options) > 0
 }
 
-// appliesVersion tells whether the applied object may carry a resourceVersion: somebody sets it, or the object was read.
+// appliesVersion tells whether the applied object may carry the resourceVersion of a read, or nothing is known of it.
 func (e *Effects) appliesVersion(w Reached) bool {
+	known := false
 	for _, s := range e.Stories {
-		if s.Write.Origin != w.Site {
-			continue
-		}
-		if len(s.Reads()) > 0 {
-			return true
-		}
-		for _, ch := range s.Changes() {
-			if ch.Path == "ResourceVersion" {
+		if s.Write.Origin == w.Site {
+			if known = true; e.CarriesVersion(s.Write) {
 				return true
 			}
 		}
 	}
-	return false
+	return !known
 }
 
 // RetriedInLoop tells whether the code sends a write again, in a loop that its success leaves.
