@@ -105,7 +105,7 @@ func (w *fateWalk) stored(at *ssa.Store, addr ssa.Value, hashed bool) {
 	case *ssa.FieldAddr:
 		name, _ := fieldOf(a.X.Type(), a.Field)
 		if w.e.IsAPIPart(a.X.Type()) {
-			if name != "Message" { // prose for people
+			if name != "Message" && !program.IsNamed(a.X.Type(), metaPath, "TableRow") { // prose for people, rows that are printed
 				w.end(at, program.Named(a.X.Type()).Obj().Name()+"."+name, hashed)
 			}
 			return

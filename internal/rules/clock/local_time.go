@@ -30,6 +30,9 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Hashed || fate.Name() && text.Layout == "" {
 				continue // an identity, not a time to be read: clock/zone
 			}
+			if fate.Name() && pass.Program.DomainOf(text.At.Parent()).Worst() == program.StartUp {
+				continue // a command names something in the zone of the person who runs it
+			}
 			reportLocalTime(pass, text, fate)
 			break // one text is one cause
 		}
