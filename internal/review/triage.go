@@ -11,7 +11,14 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/rule"
 	"github.com/replicavet/replicavet/internal/rules"
-	"github.com/replicavet/replicavet/internal/rules/triage"
+)
+
+// The rules of the wing triage, which are decided here.
+const (
+	noReason    = "triage/no-reason"
+	unknownRule = "triage/unknown-rule"
+	expired     = "triage/expired"
+	unused      = "triage/unused"
 )
 
 // obey applies the directives of the code: they silence what they cover, and those that have a defect become findings.
@@ -26,7 +33,7 @@ func (o *Options) obey(r *finding.Review, all []directive) {
 			continue
 		}
 		if !silence(r.Findings, d) && j.ran(d) {
-			j.tell(defect{triage.Unused, "covers no finding; it would hide the next one"}, d)
+			j.tell(defect{unused, "covers no finding; it would hide the next one"}, d)
 		}
 	}
 	r.Findings = append(r.Findings, j.told...)
@@ -61,32 +68,29 @@ type judge struct {
 }
 
 // defect is a rule of the wing triage, and the fact that it tells of a directive.
-type defect struct {
-	rule *rule.Rule
-	fact string
-}
+type defect struct{ rule, fact string }
 
 // defect returns what keeps a directive from holding, if anything.
 func (j *judge) defect(d directive) *defect {
 	for _, word := range d.Rules {
 		if word == "" {
-			return &defect{triage.UnknownRule, "names no rule; it silences nothing"}
+			return &defect{unknownRule, "names no rule; it silences nothing"}
 		}
 		if !known(word) {
-			return &defect{triage.UnknownRule, fmt.Sprintf("names the rule %s, which does not exist; it silences nothing", word)}
+			return &defect{unknownRule, fmt.Sprintf("names the rule %s, which does not exist; it silences nothing", word)}
 		}
 	}
 	if d.Until != "" {
 		if _, err := time.Parse(time.DateOnly, d.Until); err != nil {
-			return &defect{triage.Expired, fmt.Sprintf("holds until %q, which is no date as 2027-01-31 is; it silences nothing", d.Until)}
+			return &defect{expired, fmt.Sprintf("holds until %q, which is no date as 2027-01-31 is; it silences nothing", d.Until)}
 		}
 		// Dates of this form compare as text.
 		if d.Until < j.o.Today {
-			return &defect{triage.Expired, fmt.Sprintf("held until %s; it silences nothing any more", d.Until)}
+			return &defect{expired, fmt.Sprintf("held until %s; it silences nothing any more", d.Until)}
 		}
 	}
 	if d.Reason == "" {
-		return &defect{triage.NoReason, "gives no reason; it silences nothing"}
+		return &defect{noReason, "gives no reason; it silences nothing"}
 	}
 	return nil
 }
@@ -114,23 +118,24 @@ func (j *judge) ran(d directive) bool {
 
 // tell makes the finding of a defect, if its rule is among those that run.
 func (j *judge) tell(what defect, d directive) {
-	if !slices.Contains(j.o.Rules, what.rule) {
+	told := rules.Find(what.rule)
+	if told == nil || !slices.Contains(j.o.Rules, told) {
 		return
 	}
 	about := d.Kind + " " + strings.Join(d.Rules, ",")
 	ordinal := 0
 	for _, f := range j.told {
-		if f.Rule == what.rule.ID && f.File == d.File && f.Function == d.Function {
+		if f.Rule == told.ID && f.File == d.File && f.Function == d.Function {
 			ordinal++
 		}
 	}
 	f := finding.Finding{
-		Rule: what.rule.ID, Section: what.rule.Section(), Severity: what.rule.Severity,
+		Rule: told.ID, Section: told.Section(), Severity: told.Severity,
 		File: d.File, Line: d.Line, Column: 1, EndLine: d.Line, EndColumn: 1, Function: d.Function,
 		Message:     fmt.Sprintf("%s comment %s", d.Kind, what.fact),
 		Related:     []finding.Related{},
 		Fix:         finding.Fix{Description: "mend or remove the comment"},
-		Fingerprint: finding.Fingerprint(what.rule.ID, d.Package, d.Function, about, ordinal),
+		Fingerprint: finding.Fingerprint(told.ID, d.Package, d.Function, about, ordinal),
 	}
 	f.ID = f.Fingerprint[:idLength]
 	j.told = append(j.told, f)
