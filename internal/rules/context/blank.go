@@ -7,6 +7,7 @@ import (
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
 	"golang.org/x/tools/go/ssa"
@@ -33,8 +34,8 @@ func checkBlank(pass *rule.Pass) {
 			continue
 		}
 		path := pass.Effects.Work().Reach(fn)
-		if path == nil || boundElsewhere(pass, path) {
-			continue // calls nobody; or has a context of its own for them
+		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) {
+			continue // calls nobody; has a context of its own for them; or the client is too old to take one
 		}
 		reportBlank(pass, fn, param, path)
 	}
@@ -52,6 +53,12 @@ func unusedContext(fn *ssa.Function) *ssa.Parameter {
 		return nil
 	}
 	return nil
+}
+
+// couldTake tells whether a request could have been given a context: clients generated before client-go 0.18 take none.
+func couldTake(site ssa.CallInstruction) bool {
+	row := program.Model(site)
+	return effects.ContextArgument(site) != nil || row == nil || row.Effect == kube.Network
 }
 
 // boundElsewhere tells whether the calls are given a context that is none of Background: one that the receiver keeps, or

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -156,9 +157,19 @@ func startsUp(pass *rule.Pass, fn *ssa.Function, reach *effects.InReach, use eff
 	set := pass.Program.DomainOf(fn)
 	switch set.Worst() {
 	case program.StartUp:
-		return !(use.Kind == effects.ServiceWork && managerStart(use.Site)) && !reach.Own
+		return !(use.Kind == effects.ServiceWork && managerStart(use.Site)) && !isParameter(reach)
 	case program.Unknown:
-		return !reach.Own
+		return !isParameter(reach)
+	}
+	return false
+}
+
+// isParameter tells whether the context in reach is a parameter of the function itself, or captured: somebody meant it to
+// be used there.
+func isParameter(reach *effects.InReach) bool {
+	switch reach.Value.(type) {
+	case *ssa.Parameter, *ssa.FreeVar:
+		return reach.Own && program.IsNamed(reach.Value.Type(), "context", "Context")
 	}
 	return false
 }
@@ -199,6 +210,8 @@ func detachedSeverity(c cut) (finding.Severity, string) {
 	switch {
 	case !c.reach.Own:
 		return finding.Medium, "the context is one call away: " + program.Name(c.reach.Edge.Caller()) + " has it"
+	case strings.HasPrefix(c.reach.From, "field "):
+		return finding.Medium, "the context in reach is the receiver's own"
 	case c.use.Kind == effects.ForeignWork:
 		return finding.Medium, "what " + effects.Describe(c.use.Site) + " waits for is not known"
 	case c.use.Kind == effects.ServiceWork:

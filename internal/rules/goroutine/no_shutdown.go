@@ -32,7 +32,7 @@ func checkNoShutdown(pass *rule.Pass) {
 			continue
 		}
 		endless := goroutines.EndlessIn(spawn.Body)
-		if endless == nil {
+		if endless == nil && !mainOnly(pass, fn) {
 			endless = goroutines.WaitsForNothing(spawn)
 		}
 		if endless == nil || told[endless.At] {

@@ -4,6 +4,7 @@ package goroutine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -28,7 +29,7 @@ func checkUnawaitedExit(pass *rule.Pass) {
 	for _, spawn := range pass.Effects.Goroutines().Spawns {
 		fn := spawn.Site.Parent()
 		entry := pass.Program.EntryAt(fn)
-		if entry == nil || entry.Kind != program.EntryMain || !pass.Reviewed(fn) || told[spawn.Site] {
+		if entry == nil || entry.Kind != program.EntryMain || strings.HasPrefix(fn.Name(), "init#") || !pass.Reviewed(fn) || told[spawn.Site] {
 			continue // only the end of main, or of a command, ends the process
 		}
 		if !works(pass, spawn) {

@@ -34,6 +34,9 @@ func checkUnboundedSpawn(pass *rule.Pass) {
 		if items == nil || effects.Limited(spawn.Site) {
 			continue // a fixed number of workers; or something holds the loop back
 		}
+		if effects.Joined(spawn.Site) && !pass.Strict {
+			continue // the caller waits, so the next round does not come on top of this one
+		}
 		work := pass.Effects.Work().Reach(spawn.Body)
 		if work == nil {
 			continue // goroutines are cheap, requests are not

@@ -50,11 +50,11 @@ func before(pass *rule.Pass, fn *ssa.Function, v string) bool {
 	return version.IsValid(own) && version.Compare(own, v) < 0
 }
 
-// mainOnly tells whether a function runs nowhere but once in the life of the process, from package main.
+// mainOnly tells whether a function runs nowhere but once in the life of the process: in package main, or as a command.
 func mainOnly(pass *rule.Pass, fn *ssa.Function) bool {
 	set := pass.Program.DomainOf(fn)
 	pkg := pass.Program.Package(fn)
-	return set.Worst() == program.StartUp && pkg != nil && pkg.Name == "main"
+	return set.Worst() == program.StartUp && pkg != nil && (pkg.Name == "main" || pass.Program.EntryAt(fn) != nil)
 }
 
 // stopInReach tells what could end work that fn starts: a context, or a channel of empty structs; "" if nothing.
