@@ -3,6 +3,7 @@
 package memory
 
 import (
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -73,7 +74,7 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 
 // private tells whether an access surely touches an object that its goroutine made for itself.
 func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
-	if a.Base == nil {
+	if a.Base == nil || m.keptByKey(a.Place.Type) {
 		return false
 	}
 	srcs := m.Program.Sources(a.Base)
@@ -132,4 +133,21 @@ func (m *Memory) afterStart(a, b *Access, meeting program.Meeting) bool {
 		return c.LateFor(meeting.B, meeting.A, b.At)
 	}
 	return true
+}
+
+// keptByKey tells whether own code puts objects of a type into a map: whoever knows the key then shares them.
+func (m *Memory) keptByKey(t *types.Named) bool {
+	if m.kept == nil {
+		m.kept = make(map[*types.Named]bool)
+		for _, fn := range m.Program.Funcs {
+			for _, b := range fn.Blocks {
+				for _, instr := range b.Instrs {
+					if update, ok := instr.(*ssa.MapUpdate); ok && isPointer(update.Value.Type()) {
+						m.kept[program.Named(update.Value.Type())] = true
+					}
+				}
+			}
+		}
+	}
+	return t != nil && m.kept[t]
 }

@@ -8,6 +8,8 @@
 package memory
 
 import (
+	"go/types"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -20,7 +22,8 @@ type Memory struct {
 	places      []Place // that are accessed, in the order they were found
 	accesses    map[Place][]*Access
 	ownedParams map[*ssa.Parameter]bool
-	unguarded   []*Unguarded // made when first asked for
+	unguarded   []*Unguarded          // made when first asked for
+	kept        map[*types.Named]bool // made when first asked for
 }
 
 // Build gathers the facts about a program.
