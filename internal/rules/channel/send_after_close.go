@@ -34,16 +34,24 @@ func sendAfterClose(p *rule.Pass) {
 			if !cl.Exact || len(cl.Channels) != 1 {
 				continue
 			}
-			if send, g, ok := outlives(p, c, cl); ok {
-				tellSendAfter(p, c, cl, send, g)
+			if late := outlive(p, c, cl); len(late) > 0 {
+				tellSendAfter(p, c, cl, late)
 				break
 			}
 		}
 	}
 }
 
-// outlives returns a send that a goroutine can still be on its way to when the close runs.
-func outlives(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) (*effects.ChannelOp, effects.Goroutine, bool) {
+// lateSend is a send and the goroutine that can still be on its way to it.
+type lateSend struct {
+	op *effects.ChannelOp
+	g  effects.Goroutine
+}
+
+// outlive returns the sends that a goroutine can still be on its way to when the close runs; those that a go statement
+// leads to directly come first.
+func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend {
+	var direct, others []lateSend
 	for _, send := range c.Of(effects.ChannelSend) {
 		// The operand may be another channel; a sender that recovers has seen to it.
 		if !send.Exact || len(send.Channels) != 1 || p.Effects.Recovers(send.Func) {
@@ -61,10 +69,15 @@ func outlives(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) (*effects
 			if awaited(p, g, cl) || endedBefore(p, g, cl) {
 				continue
 			}
-			return send, g, true
+			if send.Func == g.Func {
+				direct = append(direct, lateSend{send, g})
+			} else {
+				others = append(others, lateSend{send, g})
+			}
+			break
 		}
 	}
-	return nil, effects.Goroutine{}, false
+	return append(direct, others...)
 }
 
 // shareLock tells whether two instructions run under a common mutex.
@@ -160,8 +173,16 @@ func endedBefore(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool 
 	return false
 }
 
-func tellSendAfter(p *rule.Pass, c *effects.Channel, cl, send *effects.ChannelOp, g effects.Goroutine) {
+func tellSendAfter(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp, late []lateSend) {
 	closer := program.Name(cl.Func)
+	send, g := late[0].op, late[0].g
+	more := []rule.Related{
+		{Func: cl.Func, Pos: cl.Pos, Message: "closed here"},
+		{Func: g.Start.Parent(), Pos: g.Start.Pos(), Message: "the sender is started here"},
+	}
+	for _, l := range late[1:] {
+		more = append(more, rule.Related{Func: l.op.Func, Pos: l.op.Pos, Message: verb(l.op) + " as well"})
+	}
 	sc := rule.NewScenario()
 	k := sc.Actor(closer, verb(cl))
 	s := sc.Actor(running(p, send.Func), verb(send))
@@ -177,10 +198,7 @@ func tellSendAfter(p *rule.Pass, c *effects.Channel, cl, send *effects.ChannelOp
 		Severity: sev, Reason: why,
 		Message: fmt.Sprintf("%s closes %s (%s) without waiting for the %s; a send after that panics",
 			closer, cl.Expr, at(p, cl.Pos), running(p, send.Func)),
-		Related: []rule.Related{
-			{Func: cl.Func, Pos: cl.Pos, Message: "closed here"},
-			{Func: g.Start.Parent(), Pos: g.Start.Pos(), Message: "the sender is started here"},
-		},
+		Related:  more,
 		Scenario: sc,
 		Fix: rule.Fix{Description: "wait for every sender before the close, or do not close at all",
 			Sketch: fmt.Sprintf("wg.Wait() // every sender calls wg.Done\nclose(%s)", cl.Expr)},
