@@ -243,6 +243,10 @@ func (w *momentWalk) call(call *ssa.Call, result int, at ssa.Value, m made) {
 			w.metaCall(call, target, at, m)
 			return
 		}
+		if isMoment(at.Type()) && (target.Name() == "GetCreationTimestamp" || target.Name() == "GetDeletionTimestamp") {
+			w.end(at, m, Moment{Zone: ZoneLocal, Stored: target.Name()[len("Get"):], Whole: true}) // of Unstructured, too
+			return
+		}
 		if target.Name() == "Next" && program.IsNamed(at.Type(), "time", "Time") && len(call.Call.Args) > 0 {
 			m.moved = true // cron.Schedule.Next answers in the zone of its argument
 			w.value(call.Call.Args[len(call.Call.Args)-1], m)
