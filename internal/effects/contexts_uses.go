@@ -75,5 +75,27 @@ func FallsBack(site ssa.CallInstruction) bool {
 			return true
 		}
 	}
-	return false
+	return returnedInstead(site)
+}
+
+// returnedInstead tells whether a function hands a new context back where it has none to hand on: some other return of it
+// gives a context that it was given.
+func returnedInstead(site ssa.CallInstruction) bool {
+	call, ok := site.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	here, elsewhere := false, false
+	for _, b := range site.Parent().Blocks {
+		ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return)
+		if !ok || len(ret.Results) != 1 || !isContextType(ret.Results[0].Type()) {
+			continue
+		}
+		if ret.Results[0] == call {
+			here = true
+		} else if _, made := ret.Results[0].(*ssa.Call); !made {
+			elsewhere = true
+		}
+	}
+	return here && elsewhere
 }

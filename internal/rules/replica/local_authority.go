@@ -19,6 +19,7 @@ var localAuthority = &rule.Rule{
 	ID:       "replica/local-authority",
 	Title:    "memory of one process decides for the cluster",
 	Severity: finding.Medium,
+	Strict:   true, // a cache of tokens decides whether a request is sent, too: the code does not say which is which
 	Needs:    rule.Program,
 	Since:    "0.1.0",
 	Doc:      rule.Page(pages, "local_authority.md"),
