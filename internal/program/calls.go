@@ -107,7 +107,7 @@ func methodValues(fn *ssa.Function) []*ssa.Function {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			for _, op := range instr.Operands(nil) {
-				if wrapper, ok := (*op).(*ssa.Function); ok && wrapper.Synthetic != "" && wrapper.Signature.Recv() == nil {
+				if wrapper, ok := (*op).(*ssa.Function); ok && isWrapper(wrapper) && wrapper.Signature.Recv() == nil {
 					out = append(out, wrapper)
 				}
 			}
@@ -160,7 +160,7 @@ func (p *Program) throughWrappers(fns []*ssa.Function) []*ssa.Function {
 			return
 		}
 		seen[fn] = true
-		if p.Own(fn) && (fn.Synthetic == "" || origin(fn) != fn) {
+		if p.Own(fn) && !isWrapper(fn) {
 			out = append(out, fn)
 			return
 		}

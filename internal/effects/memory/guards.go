@@ -141,6 +141,9 @@ func (m *Memory) judgeBare(all []*Access) {
 			if !ok || !meeting.Sure() || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
 				continue
 			}
+			if m.Program.BeforeElection(a.At, other.At) || m.Program.BeforeElection(other.At, a.At) {
+				continue
+			}
 			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting})
 			return
 		}

@@ -66,9 +66,12 @@ func (m *Memory) toldBefore(v ssa.Value, instr ssa.Instruction) bool {
 					cells = append(cells, local)
 					continue
 				}
-				if x.Val != cell {
-					continue
+				if x.Val != cell || m.Locks.place.refOf(x.Addr).Root == v {
+					continue // stored into the object itself: it goes where the object goes
 				}
+			case *ssa.MakeClosure:
+				cells = append(cells, x) // told of when the closure is
+				continue
 			case *ssa.FieldAddr, *ssa.UnOp, *ssa.Return, *ssa.DebugRef, *ssa.IndexAddr, *ssa.Phi:
 				continue
 			}
