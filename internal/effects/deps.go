@@ -56,8 +56,9 @@ func (w *depWalk) value(v ssa.Value) {
 		}
 		return
 	case *ssa.Phi:
-		for _, edge := range x.Edges {
+		for i, edge := range x.Edges {
 			w.value(edge)
+			w.chosen(x, i)
 		}
 		return
 	case *ssa.BinOp:
@@ -104,6 +105,22 @@ func (w *depWalk) value(v ssa.Value) {
 		}
 	}
 	w.operands(v)
+}
+
+// chosen adds what decides that a truth value is the constant of edge i: the left side of && and ||.
+func (w *depWalk) chosen(x *ssa.Phi, i int) {
+	if _, isConst := x.Edges[i].(*ssa.Const); !isConst || !isBool(x.Type()) {
+		return
+	}
+	from := x.Block().Preds[i]
+	if branch, ok := from.Instrs[len(from.Instrs)-1].(*ssa.If); ok {
+		w.value(branch.Cond)
+	}
+}
+
+func isBool(t types.Type) bool {
+	basic, ok := t.Underlying().(*types.Basic)
+	return ok && basic.Info()&types.IsBoolean != 0
 }
 
 func isArithmetic(x *ssa.BinOp) bool {
@@ -259,6 +276,7 @@ func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
 	for _, b := range callee.Blocks {
 		if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && result < len(ret.Results) {
 			inner.value(ret.Results[result])
+			inner.answered(ret, ret.Results[result])
 		}
 	}
 	got := inner.out
@@ -283,6 +301,16 @@ func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
 			w.out.Constant = false
 			w.out.addPlace(moved(p, at, w.e.isObject(param.Type())))
 		}
+	}
+}
+
+// answered adds the tests that lead a function to return a constant truth value.
+func (w *depWalk) answered(ret *ssa.Return, v ssa.Value) {
+	if _, isConst := v.(*ssa.Const); !isConst || !isBool(v.Type()) {
+		return
+	}
+	for _, branch := range Conditions(ret.Block()) {
+		w.value(branch.Cond)
 	}
 }
 

@@ -41,6 +41,18 @@ func (e *Effects) owns(fn *ssa.Function, ev *Event) bool {
 	return !e.lifted[ev]
 }
 
+// Part tells the story of a write in the terms of the function that makes it, whoever hands the object in; nil where site
+// is not a write of an object.
+func (e *Effects) Part(site ssa.CallInstruction) *Story {
+	fn := site.Parent()
+	for _, ev := range e.events[fn] {
+		if ev.Kind == Write && ev.At == site && len(ev.Chain) == 0 && ev.Root != nil {
+			return e.tell(fn, ev)
+		}
+	}
+	return nil
+}
+
 func (e *Effects) tell(fn *ssa.Function, w *Event) *Story {
 	s := &Story{e: e, Func: fn, Write: w, Complete: true}
 	switch root := w.Root.(type) {

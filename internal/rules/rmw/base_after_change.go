@@ -24,7 +24,11 @@ var baseAfterChange = &rule.Rule{
 
 func checkBaseAfterChange(pass *rule.Pass) {
 	for _, row := range pass.Effects.Ledger {
-		for _, s := range row.Stories {
+		stories := row.Stories
+		if part := pass.Effects.Part(row.Site); part != nil {
+			stories = append(stories[:len(stories):len(stories)], part) // change, copy and write of an object that is handed in
+		}
+		for _, s := range stories {
 			if lost := neverSent(pass, s); lost != nil {
 				reportBase(pass, row, s, lost)
 				break // one write, one finding

@@ -33,6 +33,9 @@ func checkBorrowedVersion(pass *rule.Pass) {
 			if ev.Kind == effects.Change && ev.Path == "ResourceVersion" && len(ev.Chain) == 0 {
 				checkVersion(pass, fn, ev)
 			}
+			if ev.Kind == effects.Change && ev.Path == "Status" && len(ev.Chain) == 0 {
+				checkWhole(pass, fn, ev)
+			}
 		}
 	}
 }

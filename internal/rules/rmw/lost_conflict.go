@@ -114,6 +114,10 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 	if !l.inline || l.entry.Kind == program.EntryMain || l.entry.Kind == program.EntryRunnable || l.entry.Kind == program.EntryElected {
 		// Loops come back with a new read, unless a goroutine keeps the object for longer.
 		l.severity, l.reason, l.how = finding.High, "the goroutine keeps the object and never reads it again", "is logged at most"
+		if step := increment(l.story); step != nil && !keptBySpawned(l.story) {
+			l.reason = "the next run adds its own step to " + step.Path + " and does not make up for this one"
+			return l.fate.Kind == effects.ErrorDropped
+		}
 		return l.fate.Kind == effects.ErrorDropped && keptBySpawned(l.story)
 	}
 	switch l.entry.Kind {
@@ -158,6 +162,16 @@ func primary(l *loss) bool {
 func mustKind(s *effects.Story) kube.Kind {
 	k, _ := s.Kind()
 	return k
+}
+
+// increment returns a change that counts on from what the object says; nil if all of them can be made again from scratch.
+func increment(s *effects.Story) *effects.Event {
+	for _, ch := range s.Sent() {
+		if ch.Deps.Arithmetic && s.FromOld(ch) && effects.ClassAt(s.Type(), ch.Path) == kube.Scalar {
+			return ch
+		}
+	}
+	return nil
 }
 
 // keptBySpawned tells whether a goroutine writes an object that was read before it was started, and never reads it again.

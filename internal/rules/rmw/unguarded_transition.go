@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"go/token"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -44,15 +45,16 @@ func isState(ev *effects.Event) bool {
 		ev.Path != "Status.ObservedGeneration"
 }
 
-// carriedOver reports a change that copies a field of an older object onto one that was read for it, where the fresh value
-// is not tested.
+// carriedOver reports a change that carries a decision on an older object over to one that was read for it, where the fresh
+// value is not tested.
 func carriedOver(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) bool {
 	fresh := readOf(pass, fn, ev.Object)
 	if fresh == nil {
 		return false // not read here
 	}
-	if !copiesStale(pass, fn, ev, fresh) {
-		return false // not the field of another object
+	old, ok := olderDecision(pass, fn, ev, fresh)
+	if !ok {
+		return false // nothing says that an older object decided
 	}
 	for _, p := range ev.Guards.Places {
 		if p.Object == ev.Object && effects.Overlaps(p.Path, ev.Path) {
@@ -69,8 +71,28 @@ func carriedOver(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) bool {
 	case domain != program.EveryReplica && rival == nil:
 		return false // nobody else sets the state
 	}
-	reportTransition(pass, fn, ev, fresh, rival, domain, set.Proof(domain))
+	reportTransition(pass, fn, ev, fresh, old, rival, domain, set.Proof(domain))
 	return true
+}
+
+// decision is where an older object decided on a change.
+type decision struct {
+	pos token.Pos
+	// by is the function that tested the older object; nil where its field is copied as it is.
+	by *ssa.Function
+}
+
+// olderDecision finds out whether a change of a fresh object was decided on an older one: it copies the older one's field,
+// or sets a fixed value in a retry that was started because of it.
+func olderDecision(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) (decision, bool) {
+	if copiesStale(pass, fn, ev, fresh) {
+		return decision{pos: fn.Pos()}, true
+	}
+	if !ev.Deps.Constant || !retriedBody(pass, fn) {
+		return decision{}, false
+	}
+	pos, by := decidedAbove(pass, fn, ev)
+	return decision{pos, by}, by != nil
 }
 
 // copiesStale tells whether the value is the same field of another object of the kind, by whose name the fresh one was read.
@@ -102,7 +124,7 @@ func namedAfter(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, o, 
 	return false
 }
 
-// rivalOf returns a row of the ledger that writes the field from an entry point that does not lead to fn.
+// rivalOf returns a row of the ledger that writes the field, or a part of it, from an entry point that does not lead to fn.
 func rivalOf(pass *rule.Pass, fn *ssa.Function, kind string, ev *effects.Event) *effects.Entry {
 	mine := make(map[*program.Entry]bool)
 	for _, en := range pass.Program.EntriesOf(fn) {
@@ -114,7 +136,7 @@ func rivalOf(pass *rule.Pass, fn *ssa.Function, kind string, ev *effects.Event) 
 		}
 		for _, s := range row.Stories {
 			for _, ch := range s.Sent() {
-				if ch.Path != ev.Path {
+				if !effects.Under(ch.Path, ev.Path) {
 					continue
 				}
 				for _, en := range pass.Program.EntriesOf(s.Func) {
@@ -128,7 +150,7 @@ func rivalOf(pass *rule.Pass, fn *ssa.Function, kind string, ev *effects.Event) 
 	return nil
 }
 
-func reportTransition(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event, rival *effects.Entry, domain program.Domain, proof *program.Proof) {
+func reportTransition(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event, old decision, rival *effects.Entry, domain program.Domain, proof *program.Proof) {
 	kind := objectKind(ev.Object)
 	sc := rule.NewScenario()
 	a := sc.Actor("replica A", runs(proof, program.Name(fn)))
@@ -140,15 +162,20 @@ func reportTransition(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Even
 		reason = program.Name(rival.Site.Parent()) + " sets the field too"
 		related = append(related, rule.Related{Func: rival.Site.Parent(), Pos: rival.Site.Pos(), Message: "the other writer"})
 	}
+	how := "from an older one"
+	if old.by != nil {
+		how = "as an older one decided,"
+		related = append(related, rule.Related{Func: old.by, Pos: old.pos, Message: "the older object decides here"})
+	}
 	b := sc.Actor(them, theyRun)
-	a.Step(fn.Pos(), "has decided on "+ev.Path+" of a "+kind+" that it read before", ev.Path+` = "mine"`)
+	a.Step(old.pos, "has decided on "+ev.Path+" of a "+kind+" that it read before", ev.Path+` = "mine"`)
 	b.Step(theirs, "sets "+ev.Path, `stored: "theirs"`)
 	a.Step(fresh.Pos(), "reads the "+kind+" again", `fresh: "theirs"`)
-	a.Step(ev.Pos(), "copies the old decision onto it without a look", `"mine", with the newest resourceVersion`)
+	a.Step(ev.Pos(), "carries the old decision over without a look", `"mine", with the newest resourceVersion`)
 	sc.Outcome(`the write passes the version check, and "theirs" is overwritten by a decision that did not know it`)
 	pass.Report(rule.Report{
 		Func: fn, Pos: ev.Pos(), Severity: finding.Critical, Reason: reason,
-		Message: fmt.Sprintf("%s of a fresh %s is set from an older one without testing what the fresh one says; a state that was reached in between is overwritten", ev.Path, kind),
+		Message: fmt.Sprintf("%s of a fresh %s is set %s without testing what the fresh one says; a state that was reached in between is overwritten", ev.Path, kind, how),
 		About:   kind + " " + ev.Path, Domain: domain, Proof: proof, Related: related, Scenario: sc,
 		Fix: rule.Fix{Description: "Test the fresh object before the old decision is written onto it.",
 			Sketch: fmt.Sprintf("if fresh.%s != … { // the state that the decision was taken on\n\treturn nil // decided meanwhile\n}", ev.Path)},
