@@ -128,7 +128,8 @@ func runAll(ctx context.Context, cfg Config, requests []request) (*listing, erro
 	l := &listing{root: cfg.Dir, byPath: make(map[string]*listed)}
 	var failed error
 	for _, r := range requests {
-		pkgs, err := goList(ctx, cfg, r)
+		pkgs, rows, err := goListAnyway(ctx, cfg, r)
+		l.errs = append(l.errs, rows...)
 		var setup *SetupError
 		switch {
 		case err == nil:
