@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -42,15 +43,16 @@ func (e *Effects) Objects(fn *ssa.Function, v ssa.Value) []Object {
 
 // placer finds places inside one function.
 type placer struct {
-	e    *Effects
-	fn   *ssa.Function
-	seen map[ssa.Value]bool
+	e  *Effects
+	fn *ssa.Function
+	// known are the answers so far; they are shared and never changed.
+	known map[ssa.Value][]Place
 }
 
 // Places returns the places that v can name in fn: where a pointer points, or what a loaded field was loaded from. The
 // answer is empty when v has nothing to do with a variable, such as a constant.
 func (e *Effects) Places(fn *ssa.Function, v ssa.Value) []Place {
-	pl := placer{e: e, fn: fn, seen: make(map[ssa.Value]bool)}
+	pl := placer{e: e, fn: fn, known: make(map[ssa.Value][]Place)}
 	return pl.of(v)
 }
 
@@ -63,12 +65,22 @@ func (e *Effects) Place(fn *ssa.Function, v ssa.Value) (Place, bool) {
 	return places[0], true
 }
 
+// of answers each value once: chains of optional builder calls join at every step, and walking all ways through them
+// would take for ever. A value that is asked for again on the way to its own answer adds nothing.
 func (pl *placer) of(v ssa.Value) []Place {
-	if v == nil || pl.seen[v] {
+	if v == nil {
 		return nil
 	}
-	pl.seen[v] = true
-	defer delete(pl.seen, v)
+	if known, ok := pl.known[v]; ok {
+		return known
+	}
+	pl.known[v] = nil
+	places := pl.find(v)
+	pl.known[v] = places
+	return places
+}
+
+func (pl *placer) find(v ssa.Value) []Place {
 	switch x := v.(type) {
 	case *ssa.MakeInterface:
 		return pl.of(x.X)
@@ -150,7 +162,7 @@ func join(path, step string) string {
 
 // field steps into a field. At an API object the way so far becomes the base: what follows is a path in the object.
 func (pl *placer) field(x ssa.Value, index int) []Place {
-	places := pl.of(x)
+	places := slices.Clone(pl.of(x))
 	if pl.e.isObject(x.Type()) {
 		for i := range places {
 			places[i].Base, places[i].Path = concat(places[i].Base, places[i].Path), ""

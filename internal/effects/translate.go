@@ -179,7 +179,7 @@ func (t *translation) captured(p Place, free *ssa.FreeVar) []Place {
 	if binding == nil {
 		return nil
 	}
-	pl := placer{e: t.g.e, fn: t.g.fn, seen: make(map[ssa.Value]bool)}
+	pl := placer{e: t.g.e, fn: t.g.fn, known: make(map[ssa.Value][]Place)}
 	var out []Place
 	for _, at := range pl.load(binding) {
 		out = append(out, moved(p, at, t.g.e.isObject(free.Type()) || t.g.e.isObjectCell(free.Type())))
