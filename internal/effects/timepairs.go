@@ -16,7 +16,8 @@ type TimePair struct {
 	At ssa.Instruction
 	// Op is Equal, Before, After or Compare.
 	Op string
-	// A and B are the origins of both sides.
+	// X and Y are the times compared, A and B their origins.
+	X, Y ssa.Value
 	A, B []Moment
 }
 
@@ -33,7 +34,7 @@ func (e *Effects) TimePairs() []TimePair {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				if op, x, y := timeOperands(instr); op != "" {
-					out = append(out, TimePair{At: instr, Op: op, A: e.Moments(x), B: e.Moments(y)})
+					out = append(out, TimePair{At: instr, Op: op, X: x, Y: y, A: e.Moments(x), B: e.Moments(y)})
 				}
 			}
 		}
