@@ -316,20 +316,19 @@ func (w *momentWalk) timeCall(call *ssa.Call, target *types.Func, at ssa.Value, 
 // storedText names the annotation or label map, or the field of an API object, that a text is read from; "" if it comes
 // from elsewhere.
 func (e *Effects) storedText(text ssa.Value) string {
-	for _, src := range e.Program.Sources(text).Values {
-		if ex, ok := src.(*ssa.Extract); ok {
-			src = ex.Tuple
+	for _, lookup := range e.lookups(text) {
+		if where := e.carriedFrom(lookup.X); where != "" {
+			return where
 		}
-		switch x := src.(type) {
-		case *ssa.Lookup:
-			if where := e.carriedFrom(x.X); where != "" {
-				return where
-			}
-		case *ssa.UnOp:
-			if f, ok := x.X.(*ssa.FieldAddr); ok && e.IsAPIPart(f.X.Type()) {
-				name, _ := fieldOf(f.X.Type(), f.Field)
-				return program.Named(f.X.Type()).Obj().Name() + "." + name
-			}
+	}
+	for _, src := range e.Program.Sources(text).Values {
+		load, ok := src.(*ssa.UnOp)
+		if !ok {
+			continue
+		}
+		if f, ok := load.X.(*ssa.FieldAddr); ok && e.IsAPIPart(f.X.Type()) {
+			name, _ := fieldOf(f.X.Type(), f.Field)
+			return program.Named(f.X.Type()).Obj().Name() + "." + name
 		}
 	}
 	return ""
