@@ -3,7 +3,6 @@
 package effects
 
 import (
-	"cmp"
 	"go/token"
 	"go/types"
 	"strings"
@@ -172,11 +171,6 @@ func carrier(name string) string {
 	return ""
 }
 
-// setterOf returns what a function called so sets: SetLabels and WithLabels set Labels.
-func setterOf(name string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(name, "Set"), "With")
-}
-
 func isStringMap(t types.Type) bool {
 	m, ok := t.Underlying().(*types.Map)
 	return ok && types.Identical(m.Elem().Underlying(), types.Typ[types.String])
@@ -284,9 +278,9 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 	switch target.Name() {
 	case "SetName", "SetGenerateName":
 		return "name"
-	case "SetMetaDataAnnotation":
+	case "SetAnnotations", "WithAnnotations", "SetMetaDataAnnotation":
 		return "annotation"
-	case "SetMetaDataLabel":
+	case "SetLabels", "WithLabels", "SetMetaDataLabel":
 		return "label"
 	case "SetNestedField", "SetNestedMap", "SetNestedStringMap", "SetNestedSlice":
 		return "field of an unstructured object"
@@ -298,7 +292,7 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 	}
 	for i := range target.Signature().Params().Len() {
 		if program.Argument(site, i) == v && isStringMap(v.Type()) {
-			return cmp.Or(carrier(target.Signature().Params().At(i).Name()), carrier(setterOf(target.Name())))
+			return carrier(target.Signature().Params().At(i).Name())
 		}
 	}
 	return ""

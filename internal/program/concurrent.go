@@ -491,3 +491,6 @@ func (c *Concurrency) Runs(r *Root, fn *ssa.Function) bool { return c.below[r][f
 func (c *Concurrency) StartsRoot(by, started *Root) bool {
 	return by != started && c.startersOf(started)[by.Func]
 }
+
+// MayStart tells whether a call of fn can start the goroutine of a root.
+func (c *Concurrency) MayStart(fn *ssa.Function, r *Root) bool { return c.startersOf(r)[fn] }

@@ -17,6 +17,9 @@ type Unguarded struct {
 	Guard Place
 	// Meeting says which goroutines can run the two at the same time.
 	Meeting program.Meeting
+	// Evident is set when the access is wrong whoever calls it: most other uses hold the guard, or the value of one call
+	// is kept in a package variable.
+	Evident bool
 }
 
 // Unguarded lists the accesses that lack a lock, by place, in source order.
@@ -97,7 +100,7 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 		if !ok || m.private(a, other, meeting) {
 			continue
 		}
-		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting}
+		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting, Evident: m.habitual(a, guard)}
 		if meeting.Sure() {
 			m.unguarded = append(m.unguarded, u)
 			return
@@ -138,16 +141,27 @@ func (m *Memory) judgeBare(all []*Access) {
 				continue
 			}
 			meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-			if !ok || !meeting.Sure() || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
+			evident := a.Place.Global != nil && isTarget(a.At)
+			if !ok || !meeting.Sure() && !evident || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
 				continue
 			}
 			if m.Program.BeforeElection(a.At, other.At) || m.Program.BeforeElection(other.At, a.At) {
 				continue
 			}
-			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting})
+			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting, Evident: evident})
 			return
 		}
 	}
+}
+
+// isTarget tells whether an instruction looks for an error, and writes what it finds through a pointer.
+func isTarget(instr ssa.Instruction) bool {
+	call, ok := instr.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	target := program.Target(call)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "errors" && target.Name() == "As"
 }
 
 // handedOver tells whether a channel orders one access before the other: the first is followed by a send or a close,

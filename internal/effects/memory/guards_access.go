@@ -93,7 +93,7 @@ func (m *Memory) shareable(a *Access) bool {
 		return false
 	case a.Place.Type != nil && (!m.Program.OwnType(a.Place.Type) || m.isAPIType(a.Place.Type)):
 		return false
-	case a.Place.Global != nil && !m.Program.OwnPackage(a.Place.Global.Pkg.Pkg):
+	case a.Place.Global != nil && !a.Place.Foreign && !m.Program.OwnPackage(a.Place.Global.Pkg.Pkg):
 		return false
 	case a.Place.Local != nil && !m.captured(a.Place.Local):
 		return false
@@ -165,6 +165,9 @@ func ownIndex(v ssa.Value) bool {
 	case *ssa.Parameter, *ssa.FreeVar:
 		return true
 	case *ssa.UnOp:
+		if x.Op == token.ARROW {
+			return true // whoever receives an index has it for itself
+		}
 		switch cell := x.X.(type) {
 		case *ssa.FreeVar:
 			return true
@@ -268,6 +271,9 @@ func isNew(v ssa.Value) bool {
 func (m *Memory) variable(addr ssa.Value) (Place, Ref) {
 	switch x := addr.(type) {
 	case *ssa.FieldAddr:
+		if place, ok := m.foreignField(x); ok {
+			return place, Ref{}
+		}
 		return m.Locks.place.field(x.X, x.Field), m.Locks.place.refOf(x.X)
 	case *ssa.Global:
 		return Place{Global: x}, Ref{}
@@ -295,8 +301,11 @@ func (m *Memory) callAccess(call *ssa.Call) []*Access {
 		return nil
 	}
 	target := program.Target(call)
-	if target == nil || target.Pkg() == nil || !fillsArgument(target) {
+	if target == nil || target.Pkg() == nil {
 		return nil
+	}
+	if !fillsArgument(target) {
+		return m.libraryAccess(call, target)
 	}
 	last := call.Call.Args[len(call.Call.Args)-1]
 	if boxed, ok := last.(*ssa.MakeInterface); ok {

@@ -36,11 +36,34 @@ func (m *Memory) oneCall(local *ssa.Alloc, meeting program.Meeting) bool {
 	}
 	return slices.ContainsFunc(meeting.A.Sites, func(s ssa.CallInstruction) bool {
 		if s.Parent() != local.Parent() {
-			return false
+			return c.InLoop(s) && m.handedToStarter(local, meeting.A)
 		}
 		row := program.Model(s)
 		return c.InLoop(s) && !c.InLoop(local) || row != nil && row.Name == "ParallelizeUntil"
 	})
+}
+
+// handedToStarter tells whether the call that has a variable gives a closure over it to a function that starts the
+// goroutine: a helper that calls what it is given in several goroutines.
+func (m *Memory) handedToStarter(local *ssa.Alloc, r *program.Root) bool {
+	for site := range program.Sites(local.Parent()) {
+		if !slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return bindsVariable(arg, local) }) {
+			continue
+		}
+		if slices.ContainsFunc(m.Program.Static(site), func(fn *ssa.Function) bool { return m.Program.Concurrency().MayStart(fn, r) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// bindsVariable tells whether a value is a closure over a variable.
+func bindsVariable(v ssa.Value, local *ssa.Alloc) bool {
+	if conv, ok := v.(*ssa.ChangeType); ok {
+		v = conv.X
+	}
+	closure, ok := v.(*ssa.MakeClosure)
+	return ok && slices.Contains(closure.Bindings, ssa.Value(local))
 }
 
 // lasting tells whether the object of one of two accesses that meet surely outlives the goroutines that meet over it: the receiver of an entry point, or
@@ -93,7 +116,7 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 // madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for
 // it. What a goroutine makes and gives to another that it starts is shared by the two from then on.
 func (m *Memory) madeBy(alloc *ssa.Alloc, a, b *Access, meeting program.Meeting) bool {
-	if m.Program.RunsOnce(alloc) {
+	if m.Program.RunsOnce(alloc) || m.runsUnderOnce(alloc.Parent(), 0) {
 		return false
 	}
 	c := m.Program.Concurrency()

@@ -17,6 +17,8 @@ type Place struct {
 	Type   *types.Named // the struct type that has the field
 	Global *ssa.Global
 	Local  *ssa.Alloc
+	// Foreign is set when the variable is a library's: what it holds is shared by the whole process.
+	Foreign bool
 	// Path leads from there to the memory: ".mu", ".state.mu" through unnamed structs, "[]" for elements.
 	Path string
 }
@@ -32,6 +34,8 @@ func (p Place) String() string {
 	switch {
 	case p.Type != nil:
 		return p.Type.Obj().Name() + p.Path
+	case p.Foreign:
+		return p.Global.Pkg.Pkg.Name() + "." + p.Global.Name() + p.Path
 	case p.Global != nil:
 		return p.Global.Name() + p.Path
 	case p.Local != nil:

@@ -82,13 +82,13 @@ func heldHere(a *Access, guard Place) (Holding, bool) {
 	return Holding{}, false
 }
 
-// governing returns the conditions that decide whether an instruction runs.
+// governing returns the conditions that decide whether an instruction runs, on all ways to it or on some.
 func governing(instr ssa.Instruction) []ssa.Value {
 	var out []ssa.Value
 	at := instr.Block()
 	for _, b := range instr.Parent().Blocks {
 		branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
-		if !ok || !b.Dominates(at) || b == at {
+		if !ok || b == at {
 			continue
 		}
 		yes, no := b.Succs[0], b.Succs[1]

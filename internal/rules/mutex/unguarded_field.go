@@ -41,7 +41,7 @@ func unguardedField(p *rule.Pass) {
 		if skip(p, fn) || skip(p, u.Other.Func()) {
 			continue
 		}
-		if !u.Meeting.Sure() && !p.Strict {
+		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
 			continue // who calls it is out of sight: most often nobody but tests
 		}
 		if underRead(u) {
@@ -154,6 +154,9 @@ func unguardedRelated(all []*memory.Unguarded, u *memory.Unguarded) []rule.Relat
 		other += " with " + u.Guard.String() + " held"
 	}
 	out := []rule.Related{{Func: u.Other.Func(), Pos: siteOf(u.Other.At), Message: other}}
+	if global := u.Access.Place.Global; global != nil && !u.Guard.Known() && !u.Access.Place.Foreign {
+		out = append(out, rule.Related{Pos: global.Pos(), Message: global.Name() + " is declared here, one for the whole process"})
+	}
 	for _, more := range all {
 		if more != u {
 			out = append(out, rule.Related{Func: more.Access.Func(), Pos: siteOf(more.Access.At),

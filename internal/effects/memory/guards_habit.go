@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// habitual tells whether an access is evidently the one that was forgotten: a method uses a field without the lock of its
+// own struct, and most other functions that use the field hold it. Who calls the method need not be seen then: that the
+// struct is shared is what its lock says.
+func (m *Memory) habitual(a *Access, guard Place) bool {
+	if a.Place.Type == nil || guard.Type != a.Place.Type || !isMethodOf(a, guard) {
+		return false
+	}
+	with, without := m.habit(a.Place, guard)
+	if a.Write && a.Map() {
+		return with >= 2 && with >= without // the process ends when it meets any other
+	}
+	return with >= 2 && with >= 2*without
+}
+
+// habit counts the functions that use a place with the guard held at each access, and those that do not.
+func (m *Memory) habit(place, guard Place) (with, without int) {
+	lacks := make(map[*ssa.Function]bool)
+	for _, a := range m.accesses[place] {
+		_, held := a.Holds(guard)
+		lacks[a.Func()] = lacks[a.Func()] || !held
+	}
+	for _, lacking := range lacks {
+		if lacking {
+			without++
+		} else {
+			with++
+		}
+	}
+	return with, without
+}
+
+// isMethodOf tells whether an access is to a field of the receiver of the method that it stands in.
+func isMethodOf(a *Access, guard Place) bool {
+	fn := a.Func()
+	recv := fn.Signature.Recv()
+	if recv == nil || program.Named(recv.Type()) != guard.Type {
+		return false
+	}
+	return a.Owner.Path == "" && len(fn.Params) > 0 && a.Owner.Root == ssa.Value(fn.Params[0])
+}
