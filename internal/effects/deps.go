@@ -202,6 +202,8 @@ func (w *depWalk) contents(v ssa.Value) {
 				w.seen[inner] = true
 				w.contents(inner)
 			}
+		case *ssa.MakeInterface:
+			w.contents(x) // an io.Writer
 		case *ssa.Call:
 			if fills(x, v) {
 				w.call(x, 0)
@@ -210,14 +212,14 @@ func (w *depWalk) contents(v ssa.Value) {
 	}
 }
 
-// fills tells whether a library call writes into v: json.Unmarshal(data, &v), obj.DeepCopyInto(&v).
+// fills tells whether a library call writes into v: json.Unmarshal(data, &v), obj.DeepCopyInto(&v), pem.Encode(&v, block).
 func fills(call *ssa.Call, v ssa.Value) bool {
 	target := program.Target(call)
 	if target == nil {
 		return false
 	}
 	switch target.Name() {
-	case "Unmarshal", "Decode", "DeepCopyInto", "FromUnstructured", "Convert":
+	case "Unmarshal", "Decode", "DeepCopyInto", "FromUnstructured", "Convert", "Encode":
 		return true
 	}
 	return false
@@ -357,6 +359,8 @@ func isRandom(fn *types.Func) bool {
 		return fn.Name() != "SafeEncodeString" // spells a hash
 	case "github.com/google/uuid":
 		return strings.HasPrefix(fn.Name(), "New") && fn.Name() != "NewSHA1" && fn.Name() != "NewMD5" && fn.Name() != "NewHash"
+	case "crypto/rsa", "crypto/ecdsa", "crypto/ed25519", "crypto/ecdh", "crypto/dsa":
+		return fn.Name() == "GenerateKey"
 	case "math/rand", "math/rand/v2", "crypto/rand", "k8s.io/apimachinery/pkg/util/uuid", "k8s.io/apiserver/pkg/storage/names":
 		return true
 	}

@@ -3,6 +3,7 @@
 package program
 
 import (
+	"go/token"
 	"go/types"
 	"slices"
 
@@ -238,7 +239,22 @@ func Model(site ssa.CallInstruction) *kube.Call {
 	if common.IsInvoke() {
 		return kube.Lookup(common.Method)
 	}
+	if named := variableOf(common.Value); named != nil {
+		return kube.LookupObject(named)
+	}
 	return modelOf(common.StaticCallee())
+}
+
+// variableOf returns the package variable that a called function value is read from, such as ctrl.CreateOrUpdate, or nil.
+func variableOf(called ssa.Value) types.Object {
+	load, ok := called.(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return nil
+	}
+	if g, ok := load.X.(*ssa.Global); ok {
+		return g.Object()
+	}
+	return nil
 }
 
 // modelOf returns the model's row for a library function, or nil.

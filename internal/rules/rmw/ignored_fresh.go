@@ -45,8 +45,8 @@ func ignores(pass *rule.Pass, row *effects.Entry, s *effects.Story) bool {
 	}
 	set := s.Domain()
 	domain := set.Worst()
-	if domain != program.EveryReplica && domain != program.StartUp {
-		return false // one replica does this at a time
+	if domain == program.Test {
+		return false
 	}
 	var change *effects.Event
 	for _, edge := range pass.Program.Callees(row.Site) {
@@ -68,8 +68,31 @@ func ignores(pass *rule.Pass, row *effects.Entry, s *effects.Story) bool {
 	if change == nil {
 		return false
 	}
+	if domain == program.LeaderOnly && !madeAnew(pass, change.Deps) {
+		return false // one replica does this at a time, and comes to the same value
+	}
 	reportIgnored(pass, row, s, read, change, domain, set.Proof(domain))
 	return true
+}
+
+// madeAnew tells whether chance takes part in a value, here or where a variable that it uses was set: each run makes
+// another one.
+func madeAnew(pass *rule.Pass, d effects.Deps) bool {
+	if d.Random {
+		return true
+	}
+	for _, p := range d.Places {
+		free, ok := p.Root.(*ssa.FreeVar)
+		if !ok {
+			continue
+		}
+		for _, cell := range pass.Program.Bindings(free) {
+			if pass.Effects.DepsOf(cell.Parent(), cell).Random {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func looksAt(d effects.Deps, o effects.Object) bool {
@@ -105,16 +128,25 @@ func reportIgnored(pass *rule.Pass, row *effects.Entry, s *effects.Story, read, 
 	name := row.Call.Name
 	sc := rule.NewScenario()
 	what := runs(proof, program.Name(s.Func))
-	a, b := sc.Actor("replica A", what), sc.Actor("replica B", what)
+	severity, reason := finding.Critical, "several processes can do this at the same time"
+	one, other := "replica A", "replica B"
+	switch domain {
+	case program.LeaderOnly:
+		severity, reason = finding.High, "each run makes a value of its own, and two workers can run at once"
+		one, other = "worker 1", "worker 2"
+	case program.Unknown:
+		severity, reason = finding.High, "who runs it is not known"
+	}
+	a, b := sc.Actor(one, what), sc.Actor(other, what)
 	a.Step(read.Pos(), "reads the "+kind+" and decides to fill it", change.Path+" is empty")
 	b.Step(read.Pos(), "reads the same and decides the same", change.Path+" is empty")
-	b.Step(row.Site.Pos(), name+" stores its value", "stored: "+change.Path+" of replica B, which goes on to use it")
-	a.Step(row.Site.Pos(), name+" reads again; the mutate function does not look at what came", "in memory: "+change.Path+" of replica B")
-	a.Step(change.Pos(), "overwrites "+change.Path, "stored: "+change.Path+" of replica A")
-	sc.Outcome("replica B works with a value of %s that the %s does not hold any more", change.Path, kind)
+	b.Step(row.Site.Pos(), name+" stores its value", "stored: "+change.Path+" of "+other+", which goes on to use it")
+	a.Step(row.Site.Pos(), name+" reads again; the mutate function does not look at what came", "in memory: "+change.Path+" of "+other)
+	a.Step(change.Pos(), "overwrites "+change.Path, "stored: "+change.Path+" of "+one)
+	sc.Outcome("%s works with a value of %s that the %s does not hold any more", other, change.Path, kind)
 	pass.Report(rule.Report{
-		Func: row.Site.Parent(), Pos: row.Site.Pos(), Severity: finding.Critical,
-		Reason: "several processes can do this at the same time",
+		Func: row.Site.Parent(), Pos: row.Site.Pos(), Severity: severity,
+		Reason: reason,
 		Message: fmt.Sprintf("%s reads the %s again, but the decision was taken on the read before; its function sets %s without looking at the fresh object, so the version of the decision protects nothing",
 			name, kind, change.Path),
 		About: kind + " " + change.Path, Domain: domain, Proof: proof,
