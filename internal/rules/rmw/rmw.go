@@ -19,6 +19,8 @@ var Rules = []*rule.Rule{
 	unlockedApply,
 	retryWithoutReread,
 	lostConflict,
+	deferredWrite,
+	conflictAsFailure,
 	unguardedTransition,
 	borrowedVersion,
 	baseAfterChange,

@@ -24,6 +24,7 @@ var unlockedApply = &rule.Rule{
 }
 
 func checkUnlockedApply(pass *rule.Pass) {
+	checkErasing(pass)
 	dead := deadRetryWrites(pass)
 	told := make(map[string]bool)
 	for _, row := range pass.Effects.Ledger {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rmw
+
+import (
+	"fmt"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+var deferredWrite = &rule.Rule{
+	ID:        "rmw/deferred-write",
+	Title:     "a deferred write fails and the reconcile reports success",
+	Checklist: []string{"1.3"},
+	Severity:  finding.High,
+	Needs:     rule.Program,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "deferred_write.md"),
+	Check:     checkDeferredWrite,
+}
+
+func checkDeferredWrite(pass *rule.Pass) {
+	told := make(map[ssa.Instruction]bool)
+	for _, row := range pass.Effects.Ledger {
+		if !keepsState(row) || pass.Program.Generated(row.Site.Parent()) || pass.Program.InTest(row.Site.Parent()) {
+			continue // nothing that a later run builds on, or not reviewed code
+		}
+		for _, fate := range pass.Effects.ErrorFates(row.Site) {
+			if fate.Kind != effects.ErrorDropped || told[fate.At] || pass.Program.InTest(fate.Func) {
+				continue
+			}
+			deferrer := deferrerOf(fate)
+			if deferrer == nil || !returnsError(deferrer) {
+				continue // not deferred, or by a function that has no error to give
+			}
+			if en := reconcileAbove(pass, deferrer); en != nil {
+				told[fate.At] = true
+				reportDeferred(pass, row, fate, deferrer, en)
+			}
+		}
+	}
+}
+
+// keepsState tells whether a write stores what the work has come to; deletes and creates clean up or can be repeated.
+func keepsState(row *effects.Entry) bool {
+	switch row.Call.Effect {
+	case kube.Update, kube.UpdateStatus, kube.UpdateSubresource, kube.Patch, kube.PatchStatus, kube.PatchSubresource,
+		kube.Apply, kube.ApplyStatus, kube.ApplySubresource, kube.ReadModifyWrite:
+		return row.Kind.Name != "Lease"
+	}
+	return false
+}
+
+// deferrerOf returns the function that defers the call in which an error ends: a function literal, or the call itself.
+func deferrerOf(fate effects.ErrorFate) *ssa.Function {
+	if d, ok := fate.At.(*ssa.Defer); ok {
+		return d.Parent()
+	}
+	outer := fate.Func.Parent()
+	if outer == nil {
+		return nil
+	}
+	for site := range program.Sites(outer) {
+		d, ok := site.(*ssa.Defer)
+		if !ok {
+			continue
+		}
+		if mc, ok := d.Call.Value.(*ssa.MakeClosure); ok && mc.Fn == fate.Func || d.Call.Value == fate.Func {
+			return outer
+		}
+	}
+	return nil
+}
+
+func returnsError(fn *ssa.Function) bool {
+	res := fn.Signature.Results()
+	return res.Len() > 0 && types.Identical(res.At(res.Len()-1).Type(), types.Universe.Lookup("error").Type())
+}
+
+// reconcileAbove returns an entry point that runs fn itself and is called again after an error; nil if there is none.
+func reconcileAbove(pass *rule.Pass, fn *ssa.Function) *program.Entry {
+	for _, en := range pass.Program.EntriesInline(fn) {
+		if en.Requeues && en.Domain != program.Test {
+			return en
+		}
+	}
+	return nil
+}
+
+func reportDeferred(pass *rule.Pass, row *effects.Entry, fate effects.ErrorFate, deferrer *ssa.Function, en *program.Entry) {
+	s := row.Stories[0]
+	kind, does := kindName(s), verb(s.Write)
+	how := "is logged at most"
+	if ignored(fate) {
+		how = "is dropped"
+	}
+	pos := fate.At.Pos()
+	if !pos.IsValid() {
+		pos = row.Site.Pos()
+	}
+	set := pass.Program.DomainAt(fate.At)
+	sc := rule.NewScenario()
+	a := sc.Actor("worker", en.String())
+	a.Step(deferrer.Pos(), program.Name(deferrer)+" does its work", "in memory: what the "+kind+" has to say")
+	a.Step(row.Site.Pos(), "sends the "+does, "409 Conflict, a timeout, or any other failure")
+	a.Step(pos, "the error "+how, "")
+	a.Step(deferrer.Pos(), program.Name(deferrer)+" returns nil", "the key leaves the queue")
+	sc.Outcome("the %s does not hold what was done, and nothing starts the work again", kind)
+	related := []rule.Related{{Func: deferrer, Pos: deferrer.Pos(), Message: "returns an error that does not know of it"}}
+	if fate.At != ssa.Instruction(row.Site) {
+		related = append(related, rule.Related{Func: row.Site.Parent(), Pos: row.Site.Pos(), Message: "the write"})
+	}
+	pass.Report(rule.Report{
+		Func: deferrer, Pos: pos, Severity: finding.High, Reason: "the key is not worked on again",
+		Message: fmt.Sprintf("the error of the deferred %s of %s %s; %s reports success, so a conflict or a failure is never retried and the change is not stored",
+			does, kind, how, program.Name(deferrer)),
+		About: kind + " " + does, Domain: set.Worst(), Proof: set.Proof(set.Worst()),
+		Related: related, Scenario: sc,
+		Fix: rule.Fix{
+			Description: "Name the error result, and add the error of the deferred write to it.",
+			Sketch: fmt.Sprintf(`func %s(…) (reterr error) {
+	defer func() {
+		if err := …; err != nil { // the %s of %s
+			reterr = errors.Join(reterr, err)
+		}
+	}()`, deferrer.Name(), does, kind),
+		},
+	})
+}
