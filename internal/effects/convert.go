@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -142,6 +143,32 @@ func (e *Effects) CarriesVersion(w *Event) bool {
 		return e.readIn(alloc.Parent(), w.Object) // made from scratch, unless a read fills it
 	}
 	return true // what was read, or handed in, goes as it is
+}
+
+// MadeWith returns the changes of the written object in every form that it has on its way down to the write: where it is
+// made from another object, the story is that of the other, and does not tell of them.
+func (s *Story) MadeWith() []*Event {
+	var out []*Event
+	seen := make(map[ssa.Instruction]bool)
+	chain := s.Write.Chain
+	for depth := len(chain); depth >= 0; depth-- {
+		fn := s.Write.Origin.Parent()
+		if depth < len(chain) {
+			fn = chain[depth].Parent()
+		}
+		for _, w := range s.e.events[fn] {
+			if w.Kind != Write || w.Origin != s.Write.Origin || w.Root == nil || !slices.Equal(w.Chain, chain[depth:]) {
+				continue
+			}
+			for _, ch := range s.e.tell(fn, w).Changes() {
+				if !seen[ch.Origin] {
+					seen[ch.Origin] = true
+					out = append(out, ch)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // lateVersion tells whether a version is taken from an object that the function reads itself.

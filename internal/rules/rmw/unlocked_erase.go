@@ -11,32 +11,72 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
+
+// share is an apply with the fields that it sends.
+type share struct {
+	*effects.Claim
+	sent []string
+}
 
 // checkErasing looks at applies that take back what their manager applied elsewhere: they leave a field out, which removes
 // it, and were decided on an object whose version they don't send.
 func checkErasing(pass *rule.Pass) {
-	claims := pass.Effects.Claims()
-	told := make(map[string]bool)
-	for _, mine := range claims {
-		if !applied(mine) || told[pass.Program.At(mine.Site().Pos())] || !madeFrom(pass, mine) {
-			continue // not known field by field, or not made from an object that was read before
+	shares := statusShares(pass)
+	for _, mine := range shares {
+		if !madeFrom(pass, mine.Claim) {
+			continue // not made from an object that was read before, or with its version
 		}
-		for _, other := range claims {
-			if other.Site() == mine.Site() || !applied(other) || !sameManager(mine, other) || !pass.Effects.SameObject(mine, other) {
+		for _, other := range shares {
+			if other.Site() == mine.Site() || !sameManager(mine.Claim, other.Claim) || !pass.Effects.SameObject(mine.Claim, other.Claim) {
 				continue
 			}
-			if gone := leftOut(mine, other); len(gone) > 0 && apart(pass, mine, other) {
-				told[pass.Program.At(mine.Site().Pos())] = true
-				reportErasing(pass, mine, other, gone)
+			if gone := leftOut(mine, other); len(gone) > 0 && apart(pass, mine.Claim, other.Claim) {
+				reportErasing(pass, mine.Claim, other.Claim, gone)
 				break
 			}
 		}
 	}
 }
 
-// applied tells whether a claim is an apply of an object made for it, under a manager.
-func applied(c *effects.Claim) bool { return c.Apply && len(c.Fields) > 0 }
+// statusShares returns the applies, one for each place, with the fields of the status that they send, whoever's object it is.
+func statusShares(pass *rule.Pass) []share {
+	var out []share
+	at := make(map[ssa.CallInstruction]int)
+	for _, c := range pass.Effects.Claims() {
+		if !c.Apply {
+			continue
+		}
+		i, known := at[c.Site()]
+		if !known {
+			i = len(out)
+			at[c.Site()] = i
+			out = append(out, share{Claim: c})
+		}
+		for _, ch := range c.Story.MadeWith() {
+			if strings.HasPrefix(ch.Path, "Status.") {
+				out[i].sent = append(out[i].sent, ch.Path)
+			}
+		}
+	}
+	for i := range out {
+		out[i].sent = outermost(out[i].sent)
+	}
+	return slices.DeleteFunc(out, func(s share) bool { return len(s.sent) == 0 })
+}
+
+// outermost sorts paths and drops those within others.
+func outermost(paths []string) []string {
+	slices.Sort(paths)
+	var out []string
+	for _, p := range paths {
+		if len(out) == 0 || !effects.Under(p, out[len(out)-1]) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
 
 // madeFrom tells whether the object was made from one that was read before, and is sent without its version.
 func madeFrom(pass *rule.Pass, c *effects.Claim) bool {
@@ -51,11 +91,10 @@ func sameManager(a, b *effects.Claim) bool {
 }
 
 // leftOut returns the fields that other sends and mine does not.
-func leftOut(mine, other *effects.Claim) []string {
+func leftOut(mine, other share) []string {
 	var out []string
-	for _, f := range other.Fields {
-		sent := slices.ContainsFunc(mine.Fields, func(g string) bool { return effects.Overlaps(f, g) })
-		if !sent && strings.HasPrefix(f, "Status.") {
+	for _, f := range other.sent {
+		if !slices.ContainsFunc(mine.sent, func(g string) bool { return effects.Overlaps(f, g) }) {
 			out = append(out, f)
 		}
 	}
