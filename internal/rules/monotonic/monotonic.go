@@ -20,6 +20,7 @@ var Rules = []*rule.Rule{
 	counterOverwrite,
 	transitionReset,
 	bufferLoss,
+	negativeElapsed,
 }
 
 // reviewed tells whether a story is of code under review.
