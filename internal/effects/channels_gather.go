@@ -168,9 +168,10 @@ func (g *channelGatherer) openField(addr *ssa.FieldAddr) bool {
 	return field != nil && g.importable(field) && key.Type.Obj().Exported()
 }
 
-// importable tells whether obj is exported from a package that other modules can import.
+// importable tells whether obj is exported from a package that other modules can import. Nobody can import what a test
+// file declares.
 func (g *channelGatherer) importable(obj types.Object) bool {
-	if obj == nil || !obj.Exported() || obj.Pkg() == nil || obj.Pkg().Name() == "main" {
+	if obj == nil || !obj.Exported() || obj.Pkg() == nil || obj.Pkg().Name() == "main" || g.p.InTestFile(obj.Pos()) {
 		return false
 	}
 	path := "/" + obj.Pkg().Path() + "/"

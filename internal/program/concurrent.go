@@ -155,10 +155,20 @@ func (c *Concurrency) spread() {
 // the root, nor before the root was started. Calls of function values are resolved by type, which joins too much.
 func (c *Concurrency) foreign(root *Root, e Edge, seen map[*ssa.Function]bool) bool {
 	maker := e.Callee.Parent()
-	if maker == nil || e.Arg >= 0 || e.Site.Common().StaticCallee() != nil || seen[maker] {
+	if maker == nil || e.Arg >= 0 || e.Site.Common().StaticCallee() != nil || seen[maker] || within(maker, e.Site.Parent()) {
 		return false
 	}
 	return !c.startersOf(root)[maker] && !c.calledOnce(maker, 0)
+}
+
+// within tells whether a function is written inside of another, so that the other must have run to make it.
+func within(outer, fn *ssa.Function) bool {
+	for fn = fn.Parent(); fn != nil; fn = fn.Parent() {
+		if fn == outer {
+			return true
+		}
+	}
+	return false
 }
 
 // ownGoroutine tells whether a framework calls fn in goroutines of its own, whoever else calls it.
@@ -217,25 +227,6 @@ func (c *Concurrency) InLoop(instr ssa.Instruction) bool {
 	in := slices.ContainsFunc(b.Succs, func(s *ssa.BasicBlock) bool { return blockReaches(s, b) })
 	c.cycles[b] = in
 	return in
-}
-
-// blockReaches tells whether control can get from one block to another; a block reaches itself.
-func blockReaches(from, to *ssa.BasicBlock) bool {
-	seen := make(map[*ssa.BasicBlock]bool)
-	queue := []*ssa.BasicBlock{from}
-	for len(queue) > 0 {
-		b := queue[0]
-		queue = queue[1:]
-		if b == to {
-			return true
-		}
-		if seen[b] {
-			continue
-		}
-		seen[b] = true
-		queue = append(queue, b.Succs...)
-	}
-	return false
 }
 
 // findParallel decides which roots can meet themselves.

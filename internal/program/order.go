@@ -68,3 +68,22 @@ func MayPrecedeWithout(a, b, def ssa.Instruction) bool {
 	}
 	return false
 }
+
+// blockReaches tells whether control can get from one block to another; a block reaches itself.
+func blockReaches(from, to *ssa.BasicBlock) bool {
+	seen := make(map[*ssa.BasicBlock]bool)
+	queue := []*ssa.BasicBlock{from}
+	for len(queue) > 0 {
+		b := queue[0]
+		queue = queue[1:]
+		if b == to {
+			return true
+		}
+		if seen[b] {
+			continue
+		}
+		seen[b] = true
+		queue = append(queue, b.Succs...)
+	}
+	return false
+}

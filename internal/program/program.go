@@ -126,8 +126,11 @@ func (p *Program) Generated(fn *ssa.Function) bool {
 }
 
 // InTest tells whether fn stands in a _test.go file.
-func (p *Program) InTest(fn *ssa.Function) bool {
-	f := p.File(fn.Pos())
+func (p *Program) InTest(fn *ssa.Function) bool { return p.InTestFile(fn.Pos()) }
+
+// InTestFile tells whether pos stands in a _test.go file.
+func (p *Program) InTestFile(pos token.Pos) bool {
+	f := p.File(pos)
 	return f != nil && f.Test
 }
 

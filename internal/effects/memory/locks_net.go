@@ -78,7 +78,7 @@ func (l *Locks) translate(lock Lock, e program.Edge) Lock {
 		return lock
 	}
 	base := l.place.refOf(arg)
-	lock.Ref = Ref{base.Root, base.Path + lock.Ref.Path}
+	lock.Ref = l.place.unwrap(Ref{base.Root, base.Path + lock.Ref.Path})
 	if !lock.Place.Known() {
 		lock.Place = l.place.placeOf(arg)
 	}

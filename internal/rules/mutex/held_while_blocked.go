@@ -54,6 +54,12 @@ func heldWhileBlocked(p *rule.Pass) {
 				}
 			}
 		}
+		for _, w := range idleUnder(p, fn, flow) {
+			if !told[w.held.Lock.Place] {
+				told[w.held.Lock.Place] = true
+				tellIdle(p, w)
+			}
+		}
 	}
 }
 
@@ -129,7 +135,7 @@ func (w *waiting) stuckOp(p *rule.Pass, op *effects.ChannelOp) bool {
 			ends = ch.Of(effects.ChannelReceive)
 		}
 		for _, end := range ends {
-			need := w.needs(p, end.Instr)
+			need := w.needsAnywhere(p, end.Instr)
 			if need == nil {
 				return false
 			}
@@ -156,7 +162,7 @@ func (w *waiting) stuckGroup(p *rule.Pass) bool {
 				locks(p).PlaceOf(program.Receiver(site)) != group {
 				continue
 			}
-			if need := w.needsAnywhere(p, fn, site); need != nil {
+			if need := w.needsAnywhere(p, site); need != nil {
 				w.other, w.need = site, need
 				return true
 			}
@@ -165,12 +171,12 @@ func (w *waiting) stuckGroup(p *rule.Pass) bool {
 	return false
 }
 
-// needsAnywhere is needs for a call that may be deferred: then everything in its function comes before.
-func (w *waiting) needsAnywhere(p *rule.Pass, fn *ssa.Function, site ssa.CallInstruction) ssa.Instruction {
-	if _, deferred := site.(*ssa.Defer); !deferred {
-		return w.needs(p, site)
+// needsAnywhere is needs for an operation that may be deferred: then everything in its function comes before.
+func (w *waiting) needsAnywhere(p *rule.Pass, end ssa.Instruction) ssa.Instruction {
+	if _, deferred := end.(*ssa.Defer); !deferred {
+		return w.needs(p, end)
 	}
-	for other := range program.Sites(fn) {
+	for other := range program.Sites(end.Parent()) {
 		if w.takes(p, other) {
 			return other
 		}

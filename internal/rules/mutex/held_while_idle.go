@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutex
+
+import (
+	"fmt"
+	"go/constant"
+	"time"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// The mild case of held-while-blocked: whoever ends the wait does not need the lock, but others do, and they wait along.
+
+// longSleep is how long a sleep must be to be told.
+const longSleep = 100 * time.Millisecond
+
+// idle is a wait of its own function with a lock held that others need.
+type idle struct {
+	waiting
+	victim ssa.CallInstruction
+}
+
+// idleUnder lists the waits that stand in fn itself, or in what it calls, under a lock that others ask for meanwhile.
+func idleUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []idle {
+	var out []idle
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			held := flow.At(instr).Must
+			if len(held) == 0 {
+				continue
+			}
+			for _, block := range locks(p).BlocksAt(instr) {
+				for _, h := range held {
+					if h.Mode == memory.Semaphore || !h.Lock.Place.Known() || h.Lock.Place.Keyed() || given(block, h) || !lasts(p, fn, block) {
+						continue
+					}
+					if victim := victimOf(p, h, fn); victim != nil {
+						out = append(out, idle{waiting{fn: fn, held: h, block: block}, victim})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// lasts tells whether a wait may last: its end is not in the hands of the goroutine that waits.
+func lasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
+	switch block.Kind {
+	case memory.CondWait:
+		return true
+	case memory.Sleep:
+		return sleepsLong(block.At.(ssa.CallInstruction))
+	case memory.Receive, memory.Send:
+		ops := p.Effects.Channels().At(block.At)
+		return len(ops) == 1 && ops[0].Exact && len(ops[0].Channels) > 0 && channelLasts(p, fn, ops[0])
+	}
+	return false // groups are most often of goroutines that were started for the work under the lock
+}
+
+// sleepsLong tells whether the time to sleep is a constant that others notice.
+func sleepsLong(site ssa.CallInstruction) bool {
+	args := site.Common().Args
+	c, ok := args[len(args)-1].(*ssa.Const)
+	if !ok || c.Value == nil {
+		return false
+	}
+	d, exact := constant.Int64Val(c.Value)
+	return exact && time.Duration(d) >= longSleep
+}
+
+// channelLasts tells whether all that can end a wait for a channel is in goroutines that live on their own.
+func channelLasts(p *rule.Pass, fn *ssa.Function, op *effects.ChannelOp) bool {
+	for _, ch := range op.Channels {
+		ends := ch.Signals()
+		if op.Kind == effects.ChannelSend {
+			if ends = ch.Of(effects.ChannelReceive); !ch.Unbuffered() {
+				return false // there is most often room
+			}
+		}
+		if len(ends) == 0 || ch.Func() == fn {
+			return false // nobody in sight, or made here for goroutines that work for the function
+		}
+	}
+	return true
+}
+
+// victimOf finds who else asks for the lock while it is held.
+func victimOf(p *rule.Pass, h memory.Holding, fn *ssa.Function) ssa.CallInstruction {
+	if h.Site == nil {
+		return nil
+	}
+	for _, site := range locks(p).Acquirers(h.Lock.Place) {
+		if site.Parent() == fn || !excludes(locks(p).ModeAt(site), h.Mode) {
+			continue
+		}
+		if m, ok := p.Program.Concurrency().Meet(h.Site, site); ok && m.Sure() {
+			return site
+		}
+	}
+	return nil
+}
+
+var idleWords = map[memory.BlockKind]string{
+	memory.Receive: "a receive", memory.Send: "a send", memory.CondWait: "Cond.Wait, which gives up another lock", memory.Sleep: "a sleep",
+}
+
+func tellIdle(p *rule.Pass, w idle) {
+	name, what := lockName(w.held.Lock), idleWords[w.block.Kind]
+	at := w.block.At
+	if w.block.Call != nil {
+		at = w.block.Call
+	}
+	victim := program.Name(w.victim.Parent())
+	s := rule.NewScenario()
+	actor, runs := runner(p, w.fn)
+	other, otherRuns := runner(p, w.victim.Parent())
+	if other == actor {
+		other += " (2)"
+	}
+	first, second := s.Actor(actor, runs), s.Actor(other, otherRuns)
+	first.Step(siteOf(w.held.Site), "takes "+verb(w.held), name+" is held")
+	first.Step(siteOf(w.block.At), fmt.Sprintf("comes to %s%s", what, route(w.block.Path())), "waits")
+	second.Step(siteOf(w.victim), "asks for "+placeName(w.held.Lock.Place), "waits as long")
+	if w.held.Mode == memory.Read {
+		s.Outcome("%s waits for the reader, and every new reader waits behind it", victim)
+	} else {
+		s.Outcome("%s stands still until the wait ends", victim)
+	}
+	where, proof := domain(p, at)
+	p.Report(rule.Report{
+		Func: w.fn, Pos: siteOf(at), About: placeName(w.held.Lock.Place) + " " + what,
+		Severity: finding.Medium, Reason: "the wait can end without the lock, but nobody else gets it until then",
+		Message: fmt.Sprintf("%s%s with %s held; %s waits for the lock as long as that takes", what, route(w.block.Path()), name, victim),
+		Domain:  where, Proof: proof,
+		Related: []rule.Related{
+			{Func: w.fn, Pos: siteOf(w.held.Site), Message: name + " is taken here"},
+			{Func: w.block.At.Parent(), Pos: siteOf(w.block.At), Message: "the wait is here"},
+			{Func: w.victim.Parent(), Pos: siteOf(w.victim), Message: "and here the lock is needed by others"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "let go of the lock before the wait",
+			Sketch:      fmt.Sprintf("%s.%s()\n// … %s …", name, unlockOf(w.held.Mode), what),
+		},
+	})
+}
