@@ -147,8 +147,8 @@ func made(pass *rule.Pass, base ssa.Value) map[ssa.Value]bool {
 	for _, v := range pass.Program.Sources(base).Values {
 		switch x := v.(type) {
 		case *ssa.Alloc:
-			if set := pass.Program.DomainOf(x.Parent()); set.Has(program.StartUp) {
-				out[x] = true
+			if pass.Program.DomainOf(x.Parent()).Worst() == program.StartUp {
+				out[x] = true // a maker that others call, too, gives each of them one of its own
 			}
 		case *ssa.Global, *ssa.FieldAddr:
 			out[v] = true
