@@ -40,6 +40,9 @@ func runConfig(_ context.Context, inv *invocation) int {
 			}
 			fmt.Fprintf(&b, "rule        %-22s %s:%d\n", d.Rule+": "+word, o.Config.File, d.Line)
 		}
+		for _, c := range o.Config.Calls {
+			fmt.Fprintf(&b, "calls       %s is like %s %s:%d\n", c.Name, c.Like, o.Config.File, c.Line)
+		}
 		for _, i := range o.Config.Ignore {
 			fmt.Fprintf(&b, "ignore      %-22s %s:%d\n", strings.Join(append(i.Rules, i.Paths...), " "), o.Config.File, i.Line)
 		}

@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"cmp"
 	"go/token"
 	"go/types"
 	"strings"
@@ -171,6 +172,11 @@ func carrier(name string) string {
 	return ""
 }
 
+// setterOf returns what a function called so sets: SetLabels and WithLabels set Labels.
+func setterOf(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "Set"), "With")
+}
+
 func isStringMap(t types.Type) bool {
 	m, ok := t.Underlying().(*types.Map)
 	return ok && types.Identical(m.Elem().Underlying(), types.Typ[types.String])
@@ -278,9 +284,9 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 	switch target.Name() {
 	case "SetName", "SetGenerateName":
 		return "name"
-	case "SetAnnotations", "WithAnnotations", "SetMetaDataAnnotation":
+	case "SetMetaDataAnnotation":
 		return "annotation"
-	case "SetLabels", "WithLabels", "SetMetaDataLabel":
+	case "SetMetaDataLabel":
 		return "label"
 	case "SetNestedField", "SetNestedMap", "SetNestedStringMap", "SetNestedSlice":
 		return "field of an unstructured object"
@@ -292,7 +298,7 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 	}
 	for i := range target.Signature().Params().Len() {
 		if program.Argument(site, i) == v && isStringMap(v.Type()) {
-			return carrier(target.Signature().Params().At(i).Name())
+			return cmp.Or(carrier(target.Signature().Params().At(i).Name()), carrier(setterOf(target.Name())))
 		}
 	}
 	return ""

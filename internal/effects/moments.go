@@ -284,9 +284,13 @@ func (w *momentWalk) timeCall(call *ssa.Call, target *types.Func, at ssa.Value, 
 	case "Unix", "UnixMilli", "UnixMicro":
 		w.end(at, m, Moment{Zone: ZoneLocal})
 	case "Date", "ParseInLocation":
-		w.end(at, m, Moment{Zone: w.e.zoneOf(args[len(args)-1])})
+		found := Moment{Zone: w.e.zoneOf(args[len(args)-1])}
+		if target.Name() == "ParseInLocation" {
+			found.Stored = w.e.storedText(args[1])
+		}
+		w.end(at, m, found)
 	case "Parse":
-		w.end(at, m, Moment{Zone: ZoneChosen})
+		w.end(at, m, Moment{Zone: ZoneChosen, Stored: w.e.storedText(args[1])})
 	case "UTC", "Local", "In":
 		if m.zone == ZoneUnknown {
 			m.zone = ZoneUTC
@@ -307,6 +311,37 @@ func (w *momentWalk) timeCall(call *ssa.Call, target *types.Func, at ssa.Value, 
 	default:
 		w.end(at, m, Moment{})
 	}
+}
+
+// storedText names the annotation or label map, or the field of an API object, that a text is read from; "" if it comes
+// from elsewhere.
+func (e *Effects) storedText(text ssa.Value) string {
+	for _, lookup := range e.lookups(text) {
+		if where := e.carriedFrom(lookup.X); where != "" {
+			return where
+		}
+	}
+	for _, src := range e.Program.Sources(text).Values {
+		load, ok := src.(*ssa.UnOp)
+		if !ok {
+			continue
+		}
+		if f, ok := load.X.(*ssa.FieldAddr); ok && e.IsAPIPart(f.X.Type()) {
+			name, _ := fieldOf(f.X.Type(), f.Field)
+			return program.Named(f.X.Type()).Obj().Name() + "." + name
+		}
+	}
+	return ""
+}
+
+// carriedFrom names what a map holds that some object carries.
+func (e *Effects) carriedFrom(m ssa.Value) string {
+	for _, src := range e.Program.SourcesUntil(m, func(v ssa.Value) bool { return carriedBy(v) != "" }).Values {
+		if where := carriedBy(src); where != "" {
+			return where
+		}
+	}
+	return ""
 }
 
 // metaCall knows metav1's times and the timestamps of objects.

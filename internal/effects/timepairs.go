@@ -16,7 +16,8 @@ type TimePair struct {
 	At ssa.Instruction
 	// Op is Equal, Before, After or Compare.
 	Op string
-	// A and B are the origins of both sides.
+	// X and Y are the times compared, A and B their origins.
+	X, Y ssa.Value
 	A, B []Moment
 }
 
@@ -33,7 +34,7 @@ func (e *Effects) TimePairs() []TimePair {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				if op, x, y := timeOperands(instr); op != "" {
-					out = append(out, TimePair{At: instr, Op: op, A: e.Moments(x), B: e.Moments(y)})
+					out = append(out, TimePair{At: instr, Op: op, X: x, Y: y, A: e.Moments(x), B: e.Moments(y)})
 				}
 			}
 		}
@@ -142,9 +143,27 @@ func someCoarse(all []Moment) bool {
 	return false
 }
 
-// isOrdering tells whether a function has the shape of less(i, j int) bool or compare(a, b T) int.
+// TieBreak tells whether an ordering compares something else first, so that times decide only between what is equal in
+// that: its author wants an order of equals, too. A sort by time alone is often no more than a history.
+func (t TimePair) TieBreak() bool {
+	for _, branch := range Conditions(t.At.Block()) {
+		if !aboutNil(branch.Cond) {
+			return true
+		}
+	}
+	return false
+}
+
+// aboutNil tells whether a condition asks for nothing but whether something is there.
+func aboutNil(cond ssa.Value) bool {
+	op, ok := cond.(*ssa.BinOp)
+	return ok && (isNil(op.X) || isNil(op.Y))
+}
+
+// isOrdering tells whether a function has the shape of less(i, j int) bool or compare(a, b T) int. One that takes two
+// times orders nothing by itself: its callers do.
 func isOrdering(sig *types.Signature) bool {
-	if sig.Params().Len() != 2 || sig.Results().Len() != 1 || !types.Identical(sig.Params().At(0).Type(), sig.Params().At(1).Type()) {
+	if sig.Params().Len() != 2 || isMoment(sig.Params().At(0).Type()) || sig.Results().Len() != 1 || !types.Identical(sig.Params().At(0).Type(), sig.Params().At(1).Type()) {
 		return false
 	}
 	res, ok := sig.Results().At(0).Type().Underlying().(*types.Basic)
@@ -208,4 +227,9 @@ func (e *Effects) isStamp(st *ssa.Store) bool {
 		}
 	}
 	return false
+}
+
+func isNil(v ssa.Value) bool {
+	c, ok := v.(*ssa.Const)
+	return ok && c.IsNil()
 }

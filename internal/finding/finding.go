@@ -93,6 +93,9 @@ type Finding struct {
 	Scenario Scenario  `json:"scenario"`
 	Fix      Fix       `json:"fix"`
 
+	// Cause names a habit that this finding shares with others of its rule; it is empty where a finding stands alone.
+	// Reports show findings of one rule, severity and cause together.
+	Cause string `json:"cause,omitempty"`
 	// Fingerprint names the finding across edits that move it: it holds no line, file name or message.
 	Fingerprint string `json:"fingerprint"`
 	// Suppressed is set when somebody decided to live with the finding.

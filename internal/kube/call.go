@@ -107,7 +107,11 @@ func LookupField(owner types.Type, name string) *Call {
 }
 
 func find(pkg, recv, name string) *Call {
-	return table().rows[symbol{canonicalPath(pkg), recv, name}]
+	key := symbol{canonicalPath(pkg), recv, name}
+	if row := table().rows[key]; row != nil {
+		return row
+	}
+	return learnedRow(key)
 }
 
 // fit returns a copy of a row whose argument numbers count sig's context. Rows do not count it, so one row

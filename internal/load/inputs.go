@@ -16,10 +16,15 @@ import (
 // holds the directory under review, of the modules in it, of the workspace, and of what replaces modules locally.
 func inputs(cfg Config) ([]string, error) {
 	top := cfg.Dir
+	var files []string
 	if mod := findUp(top, "go.mod"); mod != "" {
 		top = filepath.Dir(mod)
+	} else if root := gopathRoot(top); root != "" {
+		top = root
+		for _, name := range vendorTools {
+			files = append(files, filepath.Join(root, filepath.FromSlash(name)))
+		}
 	}
-	var files []string
 	trees := []string{top}
 	work := getenv(cfg.Env, "GOWORK")
 	if work == "" {

@@ -30,6 +30,9 @@ func list(ctx context.Context, cfg Config) (*listing, error) {
 	}
 	defer work.close()
 	if len(dirs) == 0 && work.file == "" {
+		if root := gopathRoot(cfg.Dir); root != "" {
+			return listGopath(ctx, cfg, root)
+		}
 		return nil, &SetupError{Msg: "no go.mod in " + cfg.Dir + ", above or below it: name the directory of a Go module, or run `go mod init` there"}
 	}
 	wanted := wantedPatterns(cfg, dirs)

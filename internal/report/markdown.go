@@ -19,11 +19,10 @@ func markdown(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
 	m.summary(r)
 	m.errors(r)
 	n := 0
-	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Suppressed == nil {
-			n++
-			m.finding(n, f)
-		}
+	for _, g := range r.Groups() {
+		n++
+		m.finding(n, g.Finding)
+		m.like(g.Like)
 	}
 	m.suppressed(r)
 	_, err := m.WriteTo(w)
@@ -45,13 +44,12 @@ func (m *markdownPage) summary(r *finding.Review) {
 		return
 	}
 	m.WriteString("| # | severity | place | rule | finding |\n|--:|---|---|---|---|\n")
-	n := 0
-	for _, f := range r.Findings {
-		if f.Suppressed != nil {
-			continue
+	for i, g := range r.Groups() {
+		more := ""
+		if len(g.Like) > 0 {
+			more = fmt.Sprintf(" (and %d more like it)", len(g.Like))
 		}
-		n++
-		fmt.Fprintf(m, "| %d | %s | %s | %s | %s |\n", n, f.Severity, cell(position(f.File, f.Line, 0)), cell(f.Rule), prose(f.Message))
+		fmt.Fprintf(m, "| %d | %s | %s | %s | %s%s |\n", i+1, g.Severity, cell(position(g.File, g.Line, 0)), cell(g.Rule), prose(g.Message), more)
 	}
 	m.WriteByte('\n')
 }
@@ -95,6 +93,18 @@ func (m *markdownPage) finding(n int, f *finding.Finding) {
 		m.WriteByte('\n')
 	}
 	m.fix(f)
+}
+
+// like lists the places that have the cause of the finding before.
+func (m *markdownPage) like(others []*finding.Finding) {
+	if len(others) == 0 {
+		return
+	}
+	fmt.Fprintf(m, "<details><summary>and %d more like it</summary>\n\n", len(others))
+	for _, f := range others {
+		fmt.Fprintf(m, "- %s in %s\n", code(position(f.File, f.Line, f.Column)), code(f.Function))
+	}
+	m.WriteString("\n</details>\n\n")
 }
 
 // excerpt quotes the lines of the finding.

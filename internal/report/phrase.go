@@ -95,6 +95,9 @@ func tally(r *finding.Review) string {
 	if total == 0 {
 		return "no findings"
 	}
+	if causes := len(r.Groups()); causes < total {
+		return fmt.Sprintf("%s of %s (%s)", count(total, "finding"), count(causes, "cause"), strings.Join(parts, ", "))
+	}
 	return fmt.Sprintf("%s (%s)", count(total, "finding"), strings.Join(parts, ", "))
 }
 

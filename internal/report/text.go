@@ -19,10 +19,9 @@ import (
 // and everything below it is indented. At the end stand what was not reviewed, and a summary with its denominator.
 func text(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
 	t := &textPage{o: o, paint: paint(o.Color), src: newSources(o), tool: plain(cmp.Or(r.Tool.Name, "replicavet"))}
-	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Suppressed == nil {
-			t.finding(f)
-		}
+	for _, g := range r.Groups() {
+		t.finding(g.Finding)
+		t.like(g.Like)
 	}
 	if o.Verbose {
 		t.suppressed(r)
@@ -66,6 +65,27 @@ func (t *textPage) finding(f *finding.Finding) {
 	t.related(f)
 	t.fix(f)
 	t.WriteByte('\n')
+}
+
+// like names the findings that have the cause of the one before: each by its first line where the reader wants it brief,
+// by its place else.
+func (t *textPage) like(others []*finding.Finding) {
+	if len(others) == 0 {
+		return
+	}
+	if !t.o.Brief {
+		fmt.Fprintf(t, "and %d more like it:\n", len(others))
+	}
+	for _, f := range others {
+		if t.o.Brief {
+			t.head(f)
+			continue
+		}
+		fmt.Fprintf(t, "%s: %s %s: %s\n", position(f.File, f.Line, f.Column), f.Severity, plain(f.Rule), plain(f.Function))
+	}
+	if !t.o.Brief {
+		t.WriteByte('\n')
+	}
 }
 
 // head writes the first line. Where it would not fit, the message goes below, broken at the width of the terminal.

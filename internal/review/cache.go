@@ -19,12 +19,17 @@ import (
 )
 
 // key names the raw review that these options give: all that is read, the rules that look at it, and the tool itself.
-// What is decided afterwards (directives' dates, the configuration, the baseline) is no part of it.
+// What is decided afterwards (directives' dates, the configuration's ignores, the baseline) is no part of it.
 func (o *Options) key(ctx context.Context) (string, error) {
 	var salt strings.Builder
 	fmt.Fprintf(&salt, "review 1\n%s\n%t\n%q\n", toolID(), o.Strict, o.Version)
 	for _, r := range o.Rules {
 		fmt.Fprintln(&salt, r.ID)
+	}
+	if o.Config != nil {
+		for _, c := range o.Config.Calls {
+			fmt.Fprintf(&salt, "%q is like %q\n", c.Name, c.Like)
+		}
 	}
 	root, err := filepath.EvalSymlinks(o.Load.Dir)
 	if err != nil {

@@ -28,6 +28,8 @@ type Config struct {
 	Rules []RuleDecision
 	// Ignore are findings to live with.
 	Ignore []Ignore
+	// Calls say what calls of libraries mean that the API model does not know.
+	Calls []Call
 	// Lines tells where each setting stands, by its key.
 	Lines map[string]int
 }
@@ -40,6 +42,12 @@ type RuleDecision struct {
 	// Severity replaces that of the findings; 0 leaves it alone.
 	Severity finding.Severity
 	Line     int
+}
+
+// Call says that calls of one symbol mean what calls of another mean, which the API model knows.
+type Call struct {
+	Name, Like string
+	Line       int
 }
 
 // Ignore silences findings by rule and place.

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
 )
 
 // configVersion is the version of the configuration's form.
@@ -54,6 +55,7 @@ func parseConfig(file string, data []byte) (*Config, error) {
 		"baseline": func(n *yaml.Node) { p.text(n, &c.Baseline) },
 		"rules":    func(n *yaml.Node) { p.rules(n, c) },
 		"ignore":   func(n *yaml.Node) { p.ignores(n, c) },
+		"calls":    func(n *yaml.Node) { p.calls(n, c) },
 	}, func(key string, n *yaml.Node) { c.Lines[key] = n.Line })
 	if _, ok := c.Lines["version"]; !ok && len(p.errs) == 0 {
 		p.fail(top, "no version: begin with `version: 1`")
@@ -183,6 +185,23 @@ func (p *parser) ignores(n *yaml.Node, c *Config) {
 			p.fail(item, "no reason: say why these findings may stay")
 		}
 		c.Ignore = append(c.Ignore, one)
+	}
+}
+
+// calls reads what calls of libraries are like. The API model learns them at once, and complains if it does not know
+// what they are to be like.
+func (p *parser) calls(n *yaml.Node, c *Config) {
+	for _, item := range p.list(n) {
+		one := Call{Line: item.Line}
+		p.mapping(item, map[string]func(*yaml.Node){
+			"name": func(n *yaml.Node) { p.text(n, &one.Name) },
+			"like": func(n *yaml.Node) { p.text(n, &one.Like) },
+		}, nil)
+		if err := kube.Learn(one.Name, one.Like); err != nil {
+			p.fail(item, "%v", err)
+			continue
+		}
+		c.Calls = append(c.Calls, one)
 	}
 }
 

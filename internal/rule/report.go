@@ -26,6 +26,9 @@ type Report struct {
 	// About names what the finding is about (kind and field, lock, channel) for the fingerprint. It holds no position.
 	About string
 
+	// Cause names the habit, where the same one is likely to be found at many places of a project. It may be empty.
+	Cause string
+
 	// Domain is where the code runs; Proof shows it.
 	Domain program.Domain
 	Proof  *program.Proof
@@ -71,7 +74,7 @@ func (p *Pass) Report(r Report) {
 	}
 	f := finding.Finding{
 		Rule: p.Rule.ID, Section: p.Rule.Section(), Severity: r.Severity, Reason: r.Reason,
-		Function: program.Name(r.Func), Message: r.Message,
+		Function: program.Name(r.Func), Message: r.Message, Cause: r.Cause,
 		Domain:   finding.Domain{Kind: r.Domain.String(), Because: p.because(r)},
 		Related:  []finding.Related{},
 		Scenario: r.Scenario.render(p.Program),

@@ -26,7 +26,7 @@ func checkEquality(pass *rule.Pass) {
 	for _, pair := range pass.Effects.TimePairs() {
 		if reading, stored, ok := pair.NeverEqual(); ok {
 			reportNeverEqual(pass, pair, reading, stored)
-		} else if pair.Orders() {
+		} else if pair.Orders() && (pair.TieBreak() || pass.Strict) {
 			reportOrder(pass, pair)
 		}
 	}

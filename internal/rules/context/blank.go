@@ -81,9 +81,10 @@ func boundElsewhere(pass *rule.Pass, path *effects.WorkPath) bool {
 
 func reportBlank(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter, path *effects.WorkPath) {
 	p, where, last := pass.Program, pass.Where(fn), path.Last()
-	severity, reason := finding.High, "the function itself sends the request"
+	severity, reason, cause := finding.High, "the function itself sends the request", ""
 	if path.Next != nil {
 		severity, reason = finding.Medium, "the request is sent by a function that it calls"
+		cause = "contexts that end at the entry"
 	}
 	s := rule.NewScenario()
 	caller := s.Actor(where.Actor(fn), where.Runs())
@@ -95,7 +96,7 @@ func reportBlank(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter, path *
 	pass.Report(rule.Report{
 		Func: fn, Pos: valid(param.Pos(), fn), Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s does not use its context and reaches %s; its caller's deadline and cancellation have no effect.", program.Name(fn), effects.Describe(last)),
-		About:   effects.Describe(last), Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		About:   effects.Describe(last), Cause: cause, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: last.Parent(), Pos: p.Start(last), Message: effects.Describe(last) + " is called without the context"}},
 		Fix: rule.Fix{
 			Description: "name the parameter and hand it on",

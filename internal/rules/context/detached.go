@@ -193,6 +193,9 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 			effects.Describe(first.use.Site), effects.Describe(first.root.Site), first.reach.From, first.reach.Expr),
 		About: effects.Describe(first.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
 	}
+	if !first.reach.Own {
+		r.Cause = "functions without a context parameter"
+	}
 	for i, c := range cuts {
 		if i > 0 {
 			r.Related = append(r.Related, rule.Related{Func: fn, Pos: p.Start(c.root.Site), Message: "another one, for " + effects.Describe(c.use.Site)})

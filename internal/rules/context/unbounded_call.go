@@ -83,7 +83,7 @@ func reportUnbounded(pass *rule.Pass, calls []effects.Unbounded) {
 	report := rule.Report{
 		Func: fn, Pos: start, End: endOf(p, u.Site), Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s has no bound: %s; it waits for as long as the other side keeps it waiting.", effects.Describe(u.Site), u.Why),
-		About:   effects.Describe(u.Site), Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		About:   effects.Describe(u.Site), Cause: effects.Describe(u.Site) + ": " + u.Why, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "bound the call",
 			Sketch:      "ctx, cancel := context.WithTimeout(ctx, 30*time.Second)\ndefer cancel()\n// " + effects.Describe(u.Site) + " with ctx",
