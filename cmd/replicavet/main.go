@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return inv.fatal(fmt.Errorf("%s: %w; it has %s", chosen.name, err, flagNames(fs)))
 	}
 	inv.flags, inv.args = fs, fs.Args()
-	return chosen.run(ctx, inv)
+	return inv.profiled(inv.cpuProfile, func() int { return chosen.run(ctx, inv) })
 }
 
 // help prints how to use the tool, or one of its subcommands.

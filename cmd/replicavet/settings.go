@@ -20,6 +20,7 @@ import (
 // settings are what the flags of all subcommands say.
 type settings struct {
 	dir, tags, format, rules, show, fail      string
+	cpuProfile                                string
 	newFrom, changed, baseline, config, color string
 	strict, tests, verbose, quiet, noCache    bool
 	keepGoing, diff, dirty                    bool
@@ -43,6 +44,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.config, "config", "", "the configuration `file` (default .replicavet.yaml, here or above); none for none")
 	fs.BoolVar(&s.noCache, "no-cache", false, "neither read nor write the cache")
 	fs.BoolVar(&s.keepGoing, "keep-going", false, "do not exit with 2 for what could not be reviewed; it is told all the same")
+	fs.StringVar(&s.cpuProfile, "cpuprofile", "", "write to this `file` where the time goes, for go tool pprof")
 	fs.IntVar(&s.jobs, "j", 0, "do this many things at once (0: as many as there are processors)")
 }
 

@@ -51,7 +51,8 @@ type Code struct {
 	Modules []Module
 	// Packages are the own packages, those of the modules under Root, with full syntax, sorted by path.
 	Packages []*Package
-	// Deps are the other packages that own code reaches, by path: types only, without function bodies.
+	// Deps are the other packages that types in own code come from, by path: the types that others can see, without
+	// function bodies. What dependencies import for their own use only is left out.
 	Deps map[string]*types.Package
 	// Errors are what could not be read, sorted. Code holds the rest all the same.
 	Errors []Error
@@ -183,7 +184,7 @@ func assemble(root string, l *listing, units []*unit) *Code {
 		}
 		code.Errors = append(code.Errors, u.errs...)
 		switch {
-		case u.twin:
+		case u.twin || u.types == nil:
 			continue
 		case !u.own:
 			code.Deps[u.path] = u.types

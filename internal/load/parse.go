@@ -31,6 +31,26 @@ func (u *unit) parse(buf *bytes.Buffer) {
 			u.parseDep(path, buf.Bytes())
 		}
 	}
+	if !u.own {
+		u.shake()
+	}
+}
+
+// shake keeps of a dependency what others can see, and the imports that are needed for it.
+func (u *unit) shake() {
+	paths := shake(u.trees, func(path string) string {
+		if dep := u.imports[path]; dep != nil {
+			return dep.listed.Name
+		}
+		return ""
+	})
+	needed := make(map[string]*unit, len(paths))
+	for _, path := range paths {
+		if dep := u.imports[path]; dep != nil {
+			needed[path] = dep
+		}
+	}
+	u.imports = needed
 }
 
 // readFile appends the contents of a file to buf.
@@ -62,12 +82,6 @@ func (u *unit) parseOwn(path string, src []byte) {
 func (u *unit) parseDep(path string, src []byte) {
 	cutBodies(src)
 	tree, _ := parser.ParseFile(u.fset, path, src, parser.SkipObjectResolution)
-	empty := new(ast.BlockStmt)
-	for _, d := range tree.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil {
-			f.Body = empty
-		}
-	}
 	u.trees = append(u.trees, tree)
 }
 

@@ -23,6 +23,8 @@ type unit struct {
 	files   []string         // absolute
 	imports map[string]*unit // by the path written in the source
 	done    chan struct{}    // closed when types is set
+	// demanded is done when somebody needs the unit: dependencies that nobody needs have no types.
+	demanded sync.Once
 
 	fset  *token.FileSet // of this unit alone, see place
 	sizes []int          // of files, as they were when placed
@@ -127,23 +129,42 @@ func parseOwn(ctx context.Context, units []*unit, s slots) error {
 	return ctx.Err()
 }
 
-// checkAll checks all units, each after its imports.
+// checker checks units once each: own ones, and what is needed for them.
+type checker struct {
+	ctx   context.Context
+	slots slots
+	sizes types.Sizes
+	all   sync.WaitGroup
+}
+
+// checkAll checks the own units, and those of dependencies that types in them are made of, each after its imports. Most
+// dependencies need much less than they import: the rest is for their function bodies.
 func checkAll(ctx context.Context, units []*unit, s slots, sizes types.Sizes) error {
-	var all sync.WaitGroup
+	c := &checker{ctx: ctx, slots: s, sizes: sizes}
 	for _, u := range units {
-		all.Go(func() {
+		if u.own {
+			c.demand(u)
+		}
+	}
+	c.all.Wait()
+	return ctx.Err()
+}
+
+// demand starts checking a unit, unless that has begun.
+func (c *checker) demand(u *unit) {
+	u.demanded.Do(func() {
+		c.all.Go(func() {
 			defer close(u.done)
+			if !u.own {
+				c.slots.do(c.ctx, u.parse)
+			}
+			for _, dep := range u.imports {
+				c.demand(dep)
+			}
 			for _, dep := range u.imports {
 				<-dep.done
 			}
-			s.do(ctx, func(buf *bytes.Buffer) {
-				if !u.own {
-					u.parse(buf)
-				}
-				u.check(sizes)
-			})
+			c.slots.do(c.ctx, func(*bytes.Buffer) { u.check(c.sizes) })
 		})
-	}
-	all.Wait()
-	return ctx.Err()
+	})
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/replicavet/replicavet/internal/load"
 	"golang.org/x/tools/go/ssa"
-	"golang.org/x/tools/go/ssa/ssautil"
 )
 
 // buildSSA makes one SSA program of all own packages. Dependencies are there as types only. A function that does not
@@ -42,7 +41,7 @@ func (p *Program) buildSSA() {
 	}
 	p.build(built)
 
-	all := ssautil.AllFunctions(p.SSA)
+	all := p.reachable()
 	instantiated := make(map[*ssa.Function]bool)
 	for fn := range all {
 		if o := outermost(fn).Origin(); o != nil {
