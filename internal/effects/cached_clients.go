@@ -43,10 +43,25 @@ func (e *Effects) cachedClient(call *ssa.Call) bool {
 		for _, c := range caches {
 			readers, _ := e.Program.FieldOf(c, "Reader")
 			for _, r := range readers {
-				if k, isConst := r.(*ssa.Const); !isConst || !k.IsNil() {
+				if k, isConst := r.(*ssa.Const); (!isConst || !k.IsNil()) && !e.cacheOfManager(r) {
 					return true
 				}
 			}
+		}
+	}
+	return false
+}
+
+// cacheOfManager tells whether a cache is the manager's own: its cluster is the one that the process lives in, and
+// nothing works while that is out of reach.
+func (e *Effects) cacheOfManager(reader ssa.Value) bool {
+	for _, src := range e.Program.Sources(reader).Values {
+		call, ok := src.(*ssa.Call)
+		if !ok || program.Target(call) == nil || program.Target(call).Name() != "GetCache" {
+			continue
+		}
+		if recv := program.Receiver(call); recv != nil && program.IsNamed(recv.Type(), "sigs.k8s.io/controller-runtime/pkg/manager", "Manager") {
+			return true
 		}
 	}
 	return false

@@ -121,6 +121,18 @@ func (p *Program) Aside(pos token.Pos) bool {
 	return aside(file)
 }
 
+// Tests tells whether test files are reviewed, too.
+func (p *Program) Tests() bool {
+	for _, pkg := range p.Code.Packages {
+		for _, f := range pkg.Files {
+			if f.Test {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // aside tells whether a path leads through a folder of tests, samples or third-party tools.
 func aside(rel string) bool {
 	for elem := range strings.SplitSeq(filepath.ToSlash(filepath.Dir(rel)), "/") {

@@ -60,7 +60,8 @@ type Edit struct {
 	New      string
 }
 
-// Report adds a finding. It panics when the report is broken, because the rule is: no position, no message, a scenario
+// Report adds a finding, unless it stands in a folder of tests, samples or tools and tests are not reviewed. It panics
+// when the report is broken, because the rule is: no position, no message, a scenario
 // that shows nothing.
 func (p *Pass) Report(r Report) {
 	if !r.Pos.IsValid() {
@@ -71,6 +72,9 @@ func (p *Pass) Report(r Report) {
 	}
 	if err := r.Scenario.check(); err != nil {
 		panic(fmt.Sprintf("%s at %s: %v", p.Rule.ID, p.Program.At(r.Pos), err))
+	}
+	if p.Program.Aside(r.Pos) && !p.Program.Tests() {
+		return // no part of what is deployed
 	}
 	f := finding.Finding{
 		Rule: p.Rule.ID, Section: p.Rule.Section(), Severity: r.Severity, Reason: r.Reason,
