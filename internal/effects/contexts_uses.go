@@ -37,6 +37,9 @@ func (e *Effects) Roots() []*ContextRoot {
 				continue
 			}
 			kind := work.At(site)
+			if wait := groupWait(site); wait != nil {
+				site, kind = wait, ForeignWork
+			}
 			if kind == NoWork {
 				continue
 			}
@@ -62,6 +65,29 @@ func (e *Effects) Roots() []*ContextRoot {
 		}
 	}
 	return out
+}
+
+// groupWait returns the call that waits for the goroutines of the group that site makes with a context of its own; nil
+// where site makes none. What the goroutines do is bound to the group's context, or to nothing.
+func groupWait(site ssa.CallInstruction) ssa.CallInstruction {
+	target := program.Target(site)
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != "golang.org/x/sync/errgroup" || target.Name() != "WithContext" {
+		return nil
+	}
+	group := tupleElement(site, 0)
+	if group == nil {
+		return nil
+	}
+	for _, alias := range aliases(group) {
+		for _, ref := range *alias.Referrers() {
+			if call, ok := ref.(ssa.CallInstruction); ok {
+				if t := program.Target(call); t != nil && t.Name() == "Wait" && program.Receiver(call) == alias {
+					return call
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // FallsBack tells whether a call stands behind a test that found another context to be nil.
