@@ -32,6 +32,7 @@ type Effects struct {
 
 	contexts   *Contexts                        // made when first asked for
 	work       *Work                            // made when first asked for
+	retries    []*Retry                         // found when first asked for
 	goroutines *Goroutines                      // made when first asked for
 	claims     []*Claim                         // made when first asked for
 	loads      map[program.FieldKey][]ssa.Value // made when first asked for

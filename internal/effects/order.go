@@ -5,6 +5,7 @@ package effects
 import (
 	"go/types"
 
+	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
 
@@ -44,22 +45,7 @@ func indexIn(b *ssa.BasicBlock, instr ssa.Instruction) int {
 }
 
 // reaches tells whether a path of at least one edge leads from x to y.
-func reaches(x, y *ssa.BasicBlock) bool {
-	seen := make(map[*ssa.BasicBlock]bool)
-	work := append([]*ssa.BasicBlock(nil), x.Succs...)
-	for len(work) > 0 {
-		b := work[len(work)-1]
-		work = work[:len(work)-1]
-		if b == y {
-			return true
-		}
-		if !seen[b] {
-			seen[b] = true
-			work = append(work, b.Succs...)
-		}
-	}
-	return false
-}
+func reaches(x, y *ssa.BasicBlock) bool { return program.Reaches(x, y) }
 
 func isErrorType(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
 

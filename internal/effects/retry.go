@@ -32,7 +32,14 @@ type Reached struct {
 // Retries returns the retries on conflict of own code, in source order. OnError counts only where its condition is
 // IsConflict.
 func (e *Effects) Retries() []*Retry {
-	var out []*Retry
+	if e.retries == nil {
+		e.retries = slices.Clip(e.findRetries())
+	}
+	return e.retries
+}
+
+func (e *Effects) findRetries() []*Retry {
+	out := []*Retry{} // not nil: found, even when there are none
 	for _, fn := range e.Program.Funcs {
 		for site := range program.Sites(fn) {
 			row := program.Model(site)

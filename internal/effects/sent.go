@@ -18,8 +18,15 @@ import (
 // copied; everything else sends all changes. Of these the server keeps the ones in the half of the object that the
 // request is for.
 func (s *Story) Sent() []*Event {
+	if s.sent == nil {
+		s.sent = slices.Clip(s.findSent())
+	}
+	return s.sent
+}
+
+func (s *Story) findSent() []*Event {
 	late := s.afterBase()
-	var out []*Event
+	out := []*Event{} // not nil: found, even when there are none
 	for _, ch := range s.Changes() {
 		if (late == nil || late[ch.Origin]) && s.keeps(ch.Path) {
 			out = append(out, ch)

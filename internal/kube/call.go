@@ -202,8 +202,8 @@ func canonicalPath(path string) string {
 		path = path[i+len("/vendor/"):]
 	}
 	path = strings.TrimPrefix(path, "vendor/")
-	if !strings.Contains(path, "/v") {
-		return path
+	if !strings.Contains(path, "/v") || !hasMajorVersion(path) {
+		return path // nearly all: they are asked for at every call
 	}
 	var kept []string
 	for elem := range strings.SplitSeq(path, "/") {
@@ -212,6 +212,15 @@ func canonicalPath(path string) string {
 		}
 	}
 	return strings.Join(kept, "/")
+}
+
+func hasMajorVersion(path string) bool {
+	for elem := range strings.SplitSeq(path, "/") {
+		if isMajorVersion(elem) {
+			return true
+		}
+	}
+	return false
 }
 
 func isMajorVersion(elem string) bool {

@@ -104,10 +104,15 @@ func (p *Program) EntryAt(fn *ssa.Function) *Entry { return p.entryAt[fn] }
 
 // EntriesOf returns the entry points that lead to fn, in source order.
 func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
+	if known, ok := p.entriesOf[fn]; ok {
+		return known
+	}
 	var out []*Entry
 	p.visitBack(fn, nil, func(_ *state, e *Entry) { out = append(out, e) })
 	slices.SortFunc(out, func(a, b *Entry) int { return p.comparePos(a.Func.Pos(), b.Func.Pos()) })
-	return slices.Compact(out)
+	out = slices.Clip(slices.Compact(out))
+	p.entriesOf[fn] = out
+	return out
 }
 
 // EntriesInline returns the entry points that run fn themselves: no goroutine is started on the way. What they return
@@ -172,16 +177,9 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 		fn             *ssa.Function
 		gated, spawned bool
 	}
-	seen := make(map[key]bool)
-	queue := []*state{{fn: fn, gate: g}}
-	for len(queue) > 0 {
+	seen := map[key]bool{{fn, g != nil, false}: true}
+	for queue := []*state{{fn: fn, gate: g}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
-		queue = queue[1:]
-		k := key{s.fn, s.gate != nil, s.spawned}
-		if seen[k] {
-			continue
-		}
-		seen[k] = true
 		if e := p.entryAt[s.fn]; e != nil {
 			found(s, e)
 			if e.Kind != EntryHTTP && e.Kind != EntryMain {
@@ -189,14 +187,17 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 			}
 		}
 		for _, e := range p.calls.to[s.fn] {
-			next := &state{fn: e.Caller(), gate: s.gate, spawned: s.spawned, site: e.Site, next: s}
+			next := state{fn: e.Caller(), gate: s.gate, spawned: s.spawned, site: e.Site, next: s}
 			if next.gate == nil {
 				next.gate = p.gateBefore(e.Site)
 			}
 			if e.How == Starts || e.How == PassesTo && p.loops(e.Site) {
 				next.spawned = true
 			}
-			queue = append(queue, next)
+			if k := (key{next.fn, next.gate != nil, next.spawned}); !seen[k] {
+				seen[k] = true
+				queue = append(queue, &next)
+			}
 		}
 	}
 }
@@ -222,6 +223,7 @@ func givesUp(row *kube.Call) bool {
 
 // spreadDomains prepares the answers of DomainOf.
 func (p *Program) spreadDomains() {
+	p.entriesOf = make(map[*ssa.Function][]*Entry)
 	p.entryAt = make(map[*ssa.Function]*Entry, len(p.Entries))
 	for _, e := range p.Entries {
 		p.entryAt[e.Func] = e

@@ -2,7 +2,11 @@
 
 package program
 
-import "golang.org/x/tools/go/ssa"
+import (
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
 
 // MayPrecede tells whether a can run before b in one call of their function.
 func MayPrecede(a, b ssa.Instruction) bool {
@@ -23,14 +27,7 @@ func MayPrecede(a, b ssa.Instruction) bool {
 	return blockReaches(a.Block(), b.Block())
 }
 
-func inCycle(b *ssa.BasicBlock) bool {
-	for _, s := range b.Succs {
-		if blockReaches(s, b) {
-			return true
-		}
-	}
-	return false
-}
+func inCycle(b *ssa.BasicBlock) bool { return Reaches(b, b) }
 
 // Dominates tells whether every path to b passes a, both in one function.
 func Dominates(a, b ssa.Instruction) bool { return dominates(a, b) }
@@ -71,19 +68,25 @@ func MayPrecedeWithout(a, b, def ssa.Instruction) bool {
 
 // blockReaches tells whether control can get from one block to another; a block reaches itself.
 func blockReaches(from, to *ssa.BasicBlock) bool {
-	seen := make(map[*ssa.BasicBlock]bool)
-	queue := []*ssa.BasicBlock{from}
-	for len(queue) > 0 {
-		b := queue[0]
-		queue = queue[1:]
+	return from == to || Reaches(from, to)
+}
+
+// Reaches tells whether a path of at least one edge leads from one block to another of the same function.
+func Reaches(from, to *ssa.BasicBlock) bool {
+	if from.Parent() != to.Parent() {
+		return false
+	}
+	seen := make([]bool, len(from.Parent().Blocks)) // by the index of a block
+	for work := slices.Clone(from.Succs); len(work) > 0; {
+		b := work[len(work)-1]
+		work = work[:len(work)-1]
 		if b == to {
 			return true
 		}
-		if seen[b] {
-			continue
+		if !seen[b.Index] {
+			seen[b.Index] = true
+			work = append(work, b.Succs...)
 		}
-		seen[b] = true
-		queue = append(queue, b.Succs...)
 	}
 	return false
 }

@@ -41,9 +41,11 @@ type Program struct {
 	sources map[ssa.Value]Sources
 	domains map[*ssa.Function]*DomainSet
 	entryAt map[*ssa.Function]*Entry
-	gates   map[*ssa.Function][]gate
-	flags   map[string][]string
-	watched []kube.Kind
+	// entriesOf are answers given before.
+	entriesOf map[*ssa.Function][]*Entry
+	gates     map[*ssa.Function][]gate
+	flags     map[string][]string
+	watched   []kube.Kind
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload
