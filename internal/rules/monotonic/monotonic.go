@@ -21,6 +21,8 @@ var Rules = []*rule.Rule{
 	transitionReset,
 	bufferLoss,
 	negativeElapsed,
+	staleMerge,
+	generationRegress,
 }
 
 // reviewed tells whether a story is of code under review.
