@@ -52,9 +52,10 @@ func (m *recall) place(p Place, depth int) {
 	}
 }
 
-// own tells whether a field belongs to a struct of own code that is no part of an API object.
+// own tells whether a field belongs to a struct of own code that is no part of an API object, and does not keep one: what an
+// object says was read, not remembered.
 func (m *recall) own(key program.FieldKey) bool {
-	return m.e.Program.OwnType(key.Type) && !m.e.isObject(key.Type) && !m.e.inAPI(key.Type)
+	return m.e.Program.OwnType(key.Type) && !m.e.isObject(key.Type) && !m.e.inAPI(key.Type) && !m.e.IsAPIPart(key.Var().Type())
 }
 
 // inAPI tells whether a type lies in a package that declares API objects: its structs are parts of them.

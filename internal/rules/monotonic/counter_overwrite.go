@@ -26,8 +26,8 @@ var counterOverwrite = &rule.Rule{
 func checkCounterOverwrite(pass *rule.Pass) {
 	told := make(once)
 	for _, s := range pass.Effects.Stories {
-		if !reviewed(pass, s) {
-			continue
+		if !reviewed(pass, s) || s.Write.Call.Effect == kube.Create {
+			continue // a new object holds no count of others
 		}
 		for _, ch := range s.Sent() {
 			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || s.FromOld(ch) || ch.Deps.Constant {
