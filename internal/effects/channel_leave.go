@@ -81,7 +81,7 @@ func (e *Effects) sendsOnce(op *ChannelOp, g Goroutine) bool {
 	if g.Start != nil && InLoop(g.Start) && !(op.Channels[0].Func() == g.Start.Parent() && InLoop(op.Channels[0].Make)) {
 		return false
 	}
-	for fn, depth := op.Func, 0; fn != g.Func; depth++ {
+	for fn, depth := op.Func, 0; fn != g.Func && fn != op.Channels[0].Func(); depth++ {
 		callers := e.Program.Callers(fn)
 		if len(callers) != 1 || InLoop(callers[0].Site) || depth > 4 {
 			return false
@@ -113,10 +113,8 @@ func (e *Effects) leaves(l *Leaving, receives []*ChannelOp) bool {
 				w.EndsOn[edge] = true
 			}
 		}
-		if r.Range {
-			if edge, ok := rangeDone(r); ok {
-				w.EndsOn[edge] = true
-			}
+		if edge, ok := ClosedEdge(r); ok {
+			w.EndsOn[edge] = true // closed: a send after that panics, it does not wait
 		}
 	}
 	if l.Local && !receives[0].Range {

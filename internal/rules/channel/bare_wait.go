@@ -58,6 +58,10 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 		if waited == nil {
 			continue
 		}
+		// The sender was made to end in between, and this waits for it to be gone.
+		if endsSender(edge, op) {
+			continue
+		}
 		sc := rule.NewScenario()
 		a := sc.Actor(running(p, op.Func), "waits for "+op.Expr+" with a timeout")
 		a.Step(other.Pos, "the timeout fires", "the sender is still busy")
@@ -74,6 +78,23 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 		})
 		return
 	}
+}
+
+// endsSender tells whether the timeout's branch kills a process or cancels a context before it waits again.
+func endsSender(edge effects.Edge, op *effects.ChannelOp) bool {
+	for site := range program.Sites(op.Func) {
+		if !edge.To.Dominates(site.Block()) || !effects.Before(site, op.Instr) {
+			continue
+		}
+		if program.IsNamed(site.Common().Value.Type(), "context", "CancelFunc") {
+			return true
+		}
+		target, recv := program.Target(site), program.Receiver(site)
+		if target != nil && recv != nil && (target.Name() == "Kill" || target.Name() == "Signal") && program.IsNamed(recv.Type(), "os", "Process") {
+			return true
+		}
+	}
+	return false
 }
 
 // sameWait returns the case beside other that waits for the channel of op, or nil.

@@ -113,7 +113,7 @@ func waitsIn(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool {
 		for _, instr := range b.Instrs {
 			// A loop of waits counts: that it runs at least once can't be seen.
 			precedes := effects.Before(instr, cl.Instr) || effects.InLoop(instr) && effects.After(instr, cl.Instr)
-			if !cl.Deferred && precedes && instr != cl.Instr && joined(p, g, instr) {
+			if !cl.Deferred && precedes && instr != cl.Instr && (joined(p, g, instr) || toldToEnd(p, g, instr)) {
 				return true
 			}
 		}
@@ -150,6 +150,16 @@ func joined(p *rule.Pass, g effects.Goroutine, instr ssa.Instruction) bool {
 					return true
 				}
 			}
+		}
+	}
+	return false
+}
+
+// toldToEnd tells whether an instruction hands the goroutine the word to end, and waits until it has taken it.
+func toldToEnd(p *rule.Pass, g effects.Goroutine, instr ssa.Instruction) bool {
+	for _, op := range p.Effects.Channels().At(instr) {
+		if p.Effects.Handshake(g, op) {
+			return true
 		}
 	}
 	return false

@@ -41,9 +41,25 @@ func checkUnboundedSpawn(pass *rule.Pass) {
 		if work == nil {
 			continue // goroutines are cheap, requests are not
 		}
+		if waitsForEvents(pass, work.Site) {
+			continue // a worker for each that waits for its own events: the requests come one by one
+		}
 		told[spawn.Site] = true
 		reportSpawn(pass, spawn, items, work)
 	}
+}
+
+// waitsForEvents tells whether a call stands in a loop that waits for a message each time before it.
+func waitsForEvents(pass *rule.Pass, site ssa.CallInstruction) bool {
+	if !effects.InLoop(site) {
+		return false
+	}
+	for _, op := range pass.Effects.Channels().In(site.Parent()) {
+		if op.Kind == effects.ChannelReceive && op.Blocking() && effects.InLoop(op.Instr) && effects.Before(op.Instr, site) {
+			return true
+		}
+	}
+	return false
 }
 
 func reportSpawn(pass *rule.Pass, spawn effects.Spawn, items *effects.Items, work *effects.WorkPath) {

@@ -54,14 +54,36 @@ func idleUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []idle {
 func lasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
 	switch block.Kind {
 	case memory.CondWait:
-		return true
+		return otherLock(p, block)
 	case memory.Sleep:
 		return sleepsLong(block.At.(ssa.CallInstruction))
-	case memory.Receive, memory.Send:
-		ops := p.Effects.Channels().At(block.At)
-		return len(ops) == 1 && ops[0].Exact && len(ops[0].Channels) > 0 && channelLasts(p, fn, ops[0])
+	case memory.Send:
+		return block.Inner == nil && channelLasts(p, fn, block) // far from the lock, most often a stop to a goroutine that listens
+	case memory.Receive:
+		return channelLasts(p, fn, block)
 	}
 	return false // groups are most often of goroutines that were started for the work under the lock
+}
+
+// otherLock tells whether the lock that a condition variable gives up is another one than its callers hold: it is known
+// for one, or the function that waits takes it itself.
+func otherLock(p *rule.Pass, block *memory.Block) bool {
+	for _, place := range block.Given {
+		if place.Known() {
+			return true
+		}
+	}
+	wait := block.At.(ssa.CallInstruction)
+	if block.Inner == nil {
+		return false
+	}
+	for site := range program.Sites(wait.Parent()) {
+		if target := program.Target(site); target != nil && (target.Name() == "Lock" || target.Name() == "RLock") &&
+			target.Pkg() != nil && target.Pkg().Path() == "sync" && program.MayPrecede(site, wait) {
+			return true
+		}
+	}
+	return false
 }
 
 // sleepsLong tells whether the time to sleep is a constant that others notice.
@@ -76,16 +98,24 @@ func sleepsLong(site ssa.CallInstruction) bool {
 }
 
 // channelLasts tells whether all that can end a wait for a channel is in goroutines that live on their own.
-func channelLasts(p *rule.Pass, fn *ssa.Function, op *effects.ChannelOp) bool {
-	for _, ch := range op.Channels {
+func channelLasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
+	ops := p.Effects.Channels().At(block.At)
+	if len(ops) != 1 || !ops[0].Exact || len(ops[0].Channels) == 0 {
+		return false
+	}
+	on := map[*ssa.Function]bool{fn: true, block.At.Parent(): true}
+	for _, site := range block.Path() {
+		on[site.Parent()] = true
+	}
+	for _, ch := range ops[0].Channels {
 		ends := ch.Signals()
-		if op.Kind == effects.ChannelSend {
+		if ops[0].Kind == effects.ChannelSend {
 			if ends = ch.Of(effects.ChannelReceive); !ch.Unbuffered() {
 				return false // there is most often room
 			}
 		}
-		if len(ends) == 0 || ch.Func() == fn {
-			return false // nobody in sight, or made here for goroutines that work for the function
+		if len(ends) == 0 || on[ch.Func()] {
+			return false // nobody in sight, or made on the way for goroutines that do a part of the work
 		}
 	}
 	return true

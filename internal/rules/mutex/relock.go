@@ -58,6 +58,8 @@ func takenAgain(p *rule.Pass, locks *memory.Locks, site ssa.CallInstruction, h m
 			continue // another lock, or perhaps another instance
 		case givenUp(take, h):
 			continue // the callee gives the lock up before it takes it again
+		case anotherCall(p, take, h):
+			continue // a closure that is kept somewhere: it may be of another call, with a lock of its own
 		case take.Mode == memory.Read && h.Mode == memory.Read && !locks.Written(h.Lock.Place):
 			continue // nobody ever takes it for writing: readers do not wait for each other
 		}
@@ -70,6 +72,26 @@ func givenUp(take *memory.Take, h memory.Holding) bool {
 	for _, place := range take.Given {
 		if place == h.Lock.Place {
 			return true
+		}
+	}
+	return false
+}
+
+// anotherCall tells whether a lock is a variable of a function around the closure that takes it, and the closure is got
+// from a place where closures of other calls of that function are kept too.
+func anotherCall(p *rule.Pass, take *memory.Take, h memory.Holding) bool {
+	local := h.Lock.Place.Local
+	if local == nil {
+		local, _ = h.Lock.Ref.Root.(*ssa.Alloc)
+	}
+	if local == nil || take.Site.Parent().Parent() == nil || p.Program.RunsOnce(local) {
+		return false
+	}
+	for _, site := range take.Path() {
+		if load, ok := site.Common().Value.(*ssa.UnOp); ok && !site.Common().IsInvoke() {
+			if _, field := load.X.(*ssa.FieldAddr); field {
+				return true
+			}
 		}
 	}
 	return false
