@@ -5,6 +5,7 @@ package effects
 import (
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -167,6 +168,9 @@ func (e *Effects) describe(c *Claim) {
 				}
 			case "Namespace", "APIVersion", "Kind", "TypeMeta":
 			default:
+				if c.Sub == "status" && strings.HasPrefix(ch.Path, "Spec") {
+					continue // the server takes nothing but the status from this request
+				}
 				fields.out[ch.Path] = true
 				if st, ok := ch.Origin.(*ssa.Store); ok {
 					fields.keys(st.Val, ch.Path)

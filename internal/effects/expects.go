@@ -18,6 +18,9 @@ func (e *Effects) Expects(look Existence, s *Story) bool {
 	for _, instr := range flowOf(e, s) {
 		fn := instr.Parent()
 		for _, branch := range Conditions(instr.Block()) {
+			if aboutError(branch.Cond) {
+				continue // whether the call worked is no question about what is outstanding
+			}
 			for _, call := range e.DepsOf(fn, branch.Cond).Calls {
 				if t := e.memoryOf(call); t != nil {
 					asked[t] = true
@@ -26,7 +29,7 @@ func (e *Effects) Expects(look Existence, s *Story) bool {
 		}
 		for site := range program.Sites(fn) {
 			if t := e.memoryOf(site); t != nil && (MayPrecede(site, instr) || MayPrecede(instr, site)) {
-				if call, ok := site.(*ssa.Call); !ok || !decides(call) {
+				if call, ok := site.(*ssa.Call); (!ok || !decides(call)) && e.notes(site) {
 					noted[t] = true
 				}
 			}
@@ -73,7 +76,7 @@ func (e *Effects) memoryOf(site ssa.CallInstruction) *types.Named {
 		return nil
 	}
 	named := program.Named(recv.Type())
-	if named == nil || e.isObject(recv.Type()) {
+	if named == nil || e.isObject(recv.Type()) || !kept(recv) {
 		return nil
 	}
 	if row != nil {
@@ -90,10 +93,86 @@ func (e *Effects) memoryOf(site ssa.CallInstruction) *types.Named {
 		}
 		return nil
 	}
-	if holdsMap(named, 0) {
-		return named
+	if !holdsMap(named, 0) || itself(recv) && !hasMap(named) {
+		return nil // a controller that calls its own methods asks no memory, unless it is one
 	}
-	return nil
+	return named
+}
+
+// notes tells whether a call changes what its receiver remembers: the model knows it as a guard, or a method that it
+// runs changes a map.
+func (e *Effects) notes(site ssa.CallInstruction) bool {
+	if program.Model(site) != nil {
+		return true
+	}
+	work := e.Program.Static(site)
+	for i := 0; i < len(work) && i < 12; i++ {
+		for _, b := range work[i].Blocks {
+			for _, instr := range b.Instrs {
+				switch x := instr.(type) {
+				case *ssa.MapUpdate:
+					return true
+				case ssa.CallInstruction:
+					if changesMap(x) {
+						return true
+					}
+					work = append(work, e.Program.Static(x)...)
+				}
+			}
+		}
+	}
+	return false
+}
+
+// changesMap knows delete, the methods of sync.Map and of client-go's stores that change them.
+func changesMap(site ssa.CallInstruction) bool {
+	if b, ok := site.Common().Value.(*ssa.Builtin); ok {
+		return b.Name() == "delete"
+	}
+	t := program.Target(site)
+	if t == nil || t.Pkg() == nil || t.Pkg().Path() != "sync" && t.Pkg().Path() != "k8s.io/client-go/tools/cache" {
+		return false
+	}
+	switch t.Name() {
+	case "Store", "LoadOrStore", "Delete", "LoadAndDelete", "Add", "Update":
+		return true
+	}
+	return false
+}
+
+// kept tells whether a value outlives the flow that uses it: it comes from a field or a package variable, or is the
+// receiver itself.
+func kept(v ssa.Value) bool {
+	switch x := stripped(v).(type) {
+	case *ssa.UnOp:
+		switch x.X.(type) {
+		case *ssa.FieldAddr, *ssa.Global:
+			return true
+		}
+	case *ssa.FieldAddr, *ssa.Global, *ssa.Field:
+		return true
+	}
+	return itself(v)
+}
+
+// itself tells whether a value is the receiver of the function it is used in.
+func itself(v ssa.Value) bool {
+	param, ok := stripped(v).(*ssa.Parameter)
+	return ok && param.Parent().Signature.Recv() != nil && param.Parent().Params[0] == param
+}
+
+// hasMap tells whether a struct type has a field that is a map.
+func hasMap(named *types.Named) bool {
+	st, ok := named.Underlying().(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range st.Fields() {
+		if _, isMap := f.Type().Underlying().(*types.Map); isMap || program.IsNamed(f.Type(), "sync", "Map") {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsMap tells whether a struct type holds a map, a sync.Map or a store, itself or in a struct it embeds.

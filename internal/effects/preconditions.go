@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -43,4 +44,26 @@ func (e *Effects) Preconditions(del *Event) (given, known bool) {
 		}
 	}
 	return false, known
+}
+
+// DryRun tells whether a write is only tried: client.DryRunAll is among its options, or DryRun set in its metav1 options.
+func (e *Effects) DryRun(site ssa.CallInstruction, row *kube.Call) bool {
+	for _, arg := range site.Common().Args {
+		if t := program.Named(arg.Type()); t != nil && t.Obj().Pkg() != nil && t.Obj().Pkg().Path() == metaPath {
+			if values, _ := e.Program.FieldOf(arg, "DryRun"); len(values) > 0 {
+				return true
+			}
+		}
+	}
+	options, _ := program.Variadic(site, row.Options)
+	for _, o := range options {
+		load, ok := stripped(o).(*ssa.UnOp)
+		if !ok {
+			continue
+		}
+		if g, ok := load.X.(*ssa.Global); ok && g.Name() == "DryRunAll" {
+			return true
+		}
+	}
+	return false
 }

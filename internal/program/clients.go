@@ -63,22 +63,14 @@ func (p *Program) clientSource(src ssa.Value, t types.Type, depth int) (Freshnes
 		return FreshnessUnknown, ""
 	}
 	row := Model(call)
-	if row == nil {
+	switch {
+	case row == nil && wrapsReader(call):
+		return p.wrapped(call, t)
+	case row == nil:
 		return FreshnessUnknown, ""
-	}
-	switch row.Effect {
-	case kube.ClientWrapper:
-		for i := range call.Call.Args {
-			arg := Argument(call, i)
-			if arg == nil || !types.IsInterface(arg.Type()) {
-				continue
-			}
-			if f, why := p.ClientOf(arg, t); f != FreshnessUnknown {
-				return f, why
-			}
-		}
-		return FreshnessUnknown, ""
-	case kube.ClientNavigation, kube.SubresourceClient:
+	case row.Effect == kube.ClientWrapper:
+		return p.wrapped(call, t)
+	case row.Effect == kube.ClientNavigation || row.Effect == kube.SubresourceClient:
 		if row.Shape {
 			return Live, fmt.Sprintf("the clientset used at %s", p.At(call.Pos()))
 		}
@@ -87,20 +79,55 @@ func (p *Program) clientSource(src ssa.Value, t types.Type, depth int) (Freshnes
 	where := fmt.Sprintf("%s at %s", row.Name, p.At(call.Pos()))
 	switch row.Provenance {
 	case "cached":
-		if isUnstructured(t) {
-			return FreshnessUnknown, where
-		}
-		return Cached, where
+		return p.exempt(call, t), where
 	case "live":
+		if readsThrough(p.cacheOptions(call)) {
+			return p.exempt(call, t), where
+		}
 		return Live, where
 	}
 	return FreshnessUnknown, where
 }
 
-func isUnstructured(t types.Type) bool {
-	if t == nil {
+// wrapped answers for a client that is made of another.
+func (p *Program) wrapped(call *ssa.Call, t types.Type) (Freshness, string) {
+	for i := range call.Call.Args {
+		arg := Argument(call, i)
+		if arg == nil || !types.IsInterface(arg.Type()) {
+			continue
+		}
+		if f, why := p.ClientOf(arg, t); f != FreshnessUnknown {
+			return f, why
+		}
+	}
+	return FreshnessUnknown, ""
+}
+
+// wrapsReader tells whether a library function makes a client of the one client that it is given.
+func wrapsReader(call *ssa.Call) bool {
+	results := call.Call.Signature().Results()
+	if results.Len() == 0 || call.Call.IsInvoke() {
 		return false
 	}
-	k, ok := kube.KindOf(t)
-	return ok && k.Form == kube.Unstructured
+	readers := 0
+	for _, arg := range call.Call.Args {
+		if isReader(arg.Type()) {
+			readers++
+			face := arg.Type().Underlying().(*types.Interface)
+			if !types.Implements(results.At(0).Type(), face) {
+				return false
+			}
+		}
+	}
+	return readers == 1
+}
+
+// isReader knows controller-runtime's client interfaces.
+func isReader(t types.Type) bool {
+	for _, name := range []string{"Client", "Reader", "WithWatch"} {
+		if IsNamed(t, clientPkg, name) && types.IsInterface(t) {
+			return true
+		}
+	}
+	return false
 }

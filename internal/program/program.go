@@ -49,6 +49,8 @@ type Program struct {
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload
+	// support are the packages of test helpers.
+	support map[*load.Package]bool
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction
@@ -78,6 +80,7 @@ func Build(code *load.Code) *Program {
 			p.files[f.Path] = f
 		}
 	}
+	p.findSupport()
 	p.buildSSA()
 	p.stores = indexStores(p.Funcs)
 	p.calls = p.indexCalls()

@@ -39,6 +39,7 @@ func (p *Program) buildSSA() {
 		}
 		built = append(built, made)
 	}
+	p.createMissing()
 	p.build(built)
 
 	all := p.reachable()
@@ -54,6 +55,17 @@ func (p *Program) buildSSA() {
 		}
 	}
 	p.sortFuncs(p.Funcs)
+}
+
+// createMissing makes empty packages of the imports that could not be loaded, which the builder asks for.
+func (p *Program) createMissing() {
+	for _, pkg := range p.Code.Packages {
+		for _, imp := range pkg.Types.Imports() {
+			if p.SSA.Package(imp) == nil {
+				p.SSA.CreatePackage(imp, nil, nil, false)
+			}
+		}
+	}
 }
 
 // isWrapper tells whether fn is made by the SSA builder: package initialisers, promoted and bound methods.

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// FieldOf returns the values that the field called name of a struct value (or of the struct behind a pointer) can hold.
+// FieldOf returns the values that the field called name of a struct value (or of the struct behind a pointer) can hold;
+// a name such as Client.Cache leads through a struct within the struct.
 // whole is false when part of the struct comes from outside of own code, so that there may be more.
 func (p *Program) FieldOf(v ssa.Value, name string) (values []ssa.Value, whole bool) {
 	r := &fieldReader{p: p, name: name, seen: make(map[ssa.Value]bool), whole: true}
@@ -123,20 +124,34 @@ func (r *fieldReader) throughPointers(a *ssa.Alloc) {
 	}
 }
 
-func (r *fieldReader) fieldStores(base ssa.Value) {
+func (r *fieldReader) fieldStores(base ssa.Value) { r.storesAt(base, r.name) }
+
+// storesAt follows the way of names from base through structs that are set in place.
+func (r *fieldReader) storesAt(base ssa.Value, way string) {
 	refs := base.Referrers()
 	if refs == nil {
 		return
 	}
+	name, rest, inner := strings.Cut(way, ".")
 	for _, ref := range *refs {
 		field, ok := ref.(*ssa.FieldAddr)
-		if !ok || FieldName(field.X.Type(), field.Field) != r.name || field.Referrers() == nil {
+		if !ok || FieldName(field.X.Type(), field.Field) != name || field.Referrers() == nil {
 			continue
 		}
+		if inner {
+			r.storesAt(field, rest)
+		}
 		for _, use := range *field.Referrers() {
-			if store, ok := use.(*ssa.Store); ok && store.Addr == field {
-				r.values = append(r.values, store.Val)
+			store, ok := use.(*ssa.Store)
+			if !ok || store.Addr != field {
+				continue
 			}
+			if !inner {
+				r.values = append(r.values, store.Val)
+				continue
+			}
+			values, whole := r.p.FieldOf(store.Val, rest)
+			r.values, r.whole = append(r.values, values...), r.whole && whole
 		}
 	}
 }

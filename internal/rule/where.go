@@ -60,24 +60,5 @@ func (w Where) Repeats() bool {
 
 // Reviewed tells whether a finding may stand in fn: tests, packages that help tests and generated code are left out.
 func (p *Pass) Reviewed(fn *ssa.Function) bool {
-	return !p.Program.InTest(fn) && !p.Program.Generated(fn) && !p.helpsTests(fn) && p.Program.DomainOf(fn).Worst() != program.Test
-}
-
-// helpsTests tells whether fn's package imports testing outside of its test files: it is made for tests.
-func (p *Pass) helpsTests(fn *ssa.Function) bool {
-	pkg := p.Program.Package(fn)
-	if pkg == nil {
-		return false
-	}
-	for _, file := range pkg.Files {
-		if file.Test {
-			continue
-		}
-		for _, spec := range file.Syntax.Imports {
-			if spec.Path.Value == `"testing"` {
-				return true
-			}
-		}
-	}
-	return false
+	return !p.Program.InTest(fn) && !p.Program.Generated(fn) && !p.Program.TestSupport(fn) && p.Program.DomainOf(fn).Worst() != program.Test
 }

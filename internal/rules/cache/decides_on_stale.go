@@ -25,10 +25,17 @@ var decidesOnStale = &rule.Rule{
 }
 
 func checkDecidesOnStale(pass *rule.Pass) {
+	checkAdmissions(pass)
+	checkDistant(pass)
+	checkBlamed(pass)
+}
+
+// checkAdmissions tells of webhooks that refuse by what a cache says.
+func checkAdmissions(pass *rule.Pass) {
 	for _, fn := range pass.Program.Funcs {
 		entry := admission(pass, fn)
 		if entry == nil || !pass.Reviewed(fn) {
-			continue // no webhook leads here: elsewhere the next event brings another look
+			continue // no webhook leads here: elsewhere a refusal is looked at again with the next event
 		}
 		var cached []effects.Refusal
 		for _, r := range pass.Effects.Refusals(fn) {

@@ -39,6 +39,9 @@ func checkAppliesWhatItRead(pass *rule.Pass) {
 // filledBy returns the read that fills the applied object itself on every way to the apply; nil if there is none.
 func filledBy(c *effects.Claim) *effects.Event {
 	w := c.Story.Write
+	if w.Partial {
+		return nil // a new object that takes over some of what was read
+	}
 	for _, ev := range c.Story.Reads() {
 		if ev.Object == w.Object && effects.MustPrecede(ev.At, w.At) {
 			return ev

@@ -96,7 +96,7 @@ func reportSteals(pass *rule.Pass, a, b *effects.Claim) {
 func checkManyManagers(pass *rule.Pass, claims []*effects.Claim) {
 	told := make(map[ssa.Instruction]bool)
 	for _, c := range claims {
-		if told[c.Site()] || !c.Apply || !c.Force || len(c.Manager.Text.Forms) < 2 || !c.Manager.Text.Constants() || !madeHere(c) {
+		if told[c.Site()] || !c.Apply || !c.Force || len(c.Manager.Text.Forms) < 2 || !c.Manager.Text.Constants() || !madeHere(pass, c) {
 			continue
 		}
 		told[c.Site()] = true
@@ -109,15 +109,16 @@ func checkManyManagers(pass *rule.Pass, claims []*effects.Claim) {
 }
 
 // madeHere tells whether the applied object is made where it is applied, so that all callers send the same fields.
-func madeHere(c *effects.Claim) bool {
-	switch c.Story.Write.Root.(type) {
-	case *ssa.Parameter, *ssa.FreeVar, nil:
+func madeHere(pass *rule.Pass, c *effects.Claim) bool {
+	s := pass.Effects.Part(c.Site())
+	if s == nil || c.Sub != "status" {
 		return false
 	}
-	if c.Story.Func != c.Func() || c.Sub != "status" {
+	switch s.Write.Root.(type) {
+	case *ssa.Parameter, *ssa.FreeVar:
 		return false
 	}
-	for _, ch := range c.Story.Changes() {
+	for _, ch := range s.Changes() {
 		for _, p := range ch.Deps.Places {
 			if param, ok := p.Root.(*ssa.Parameter); ok && strings.Contains(typeName(param.Type()), "Condition") {
 				return false // callers hand in what is applied, each an entry of its own

@@ -32,7 +32,7 @@ func checkMixedVerbs(pass *rule.Pass) {
 			continue
 		}
 		for _, b := range claims {
-			if b.Apply || !updates(b) || shared(a, b) == "" || !pass.Effects.SameObject(a, b) || !sameComponent(a, b) || alternatives(pass, a, b) {
+			if b.Apply || !updates(b) || shared(a, b) == "" || keyedList(shared(a, b)) || !pass.Effects.SameObject(a, b) || !sameComponent(a, b) || alternatives(pass, a, b) {
 				continue
 			}
 			told[a.Site()] = true

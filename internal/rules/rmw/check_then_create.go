@@ -59,6 +59,9 @@ func doubleCreate(pass *rule.Pass, s *effects.Story) *duplicate {
 	if !ok || !known || w.Call.Effect != kube.Create || !kind.Stored() || kind.Name == "Event" {
 		return nil // what is not kept can't be there twice, and events may be
 	}
+	if pass.Effects.DryRun(site, w.Call) {
+		return nil // nothing is stored
+	}
 	naming, _ := s.Naming()
 	if naming != effects.NameGenerated && naming != effects.NameRandom {
 		return nil // a fixed name is the lock: the second create answers AlreadyExists
