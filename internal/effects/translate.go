@@ -21,7 +21,7 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 	results := g.results(edge)
 	t := &translation{g: g, edge: edge, results: results}
 	for _, ev := range inner {
-		if len(ev.Chain) >= maxChain {
+		if len(ev.Chain) >= maxChain || ev.Kind == Change && isCopier(edge.Callee) {
 			continue
 		}
 		for _, moved := range t.event(ev) {
@@ -35,6 +35,11 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 			g.add(moved)
 		}
 	}
+}
+
+// isCopier tells whether a function is one of the generated kind that copies objects: what it assigns is no change.
+func isCopier(fn *ssa.Function) bool {
+	return fn.Signature.Recv() != nil && (fn.Name() == "DeepCopyInto" || fn.Name() == "DeepCopy")
 }
 
 // results maps objects that the callee returns to the caller's values for them.
