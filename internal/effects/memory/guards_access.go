@@ -260,6 +260,9 @@ func isNew(v ssa.Value) bool {
 	switch x := v.(type) {
 	case *ssa.MakeMap, *ssa.MakeSlice, *ssa.Const:
 		return true
+	case *ssa.Call:
+		target := program.Target(x)
+		return target != nil && target.Pkg() != nil && target.Pkg().Path() == setsPath && strings.HasPrefix(target.Name(), "New")
 	case *ssa.Slice:
 		_, literal := x.X.(*ssa.Alloc)
 		return literal

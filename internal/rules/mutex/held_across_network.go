@@ -4,6 +4,7 @@ package mutex
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -47,9 +48,18 @@ func heldAcrossNetwork(p *rule.Pass) {
 			byLock[place] = append(byLock[place], r)
 		}
 	}
+	type call struct {
+		fn *ssa.Function
+		at ssa.Instruction
+	}
+	told := make(map[call]bool)
 	for _, place := range order {
 		for _, r := range firstEach(byLock[place]) {
+			if told[call{r.fn, r.block.At}] {
+				continue // the same call under a second lock: it is moved out of both
+			}
 			if victim := waitsFor(p, place, byLock[place], r); victim != nil {
+				told[call{r.fn, r.block.At}] = true
 				tellRemote(p, r, victim)
 			}
 		}
@@ -101,7 +111,7 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 		asks[c.fn] = true
 	}
 	for _, site := range locks(p).Acquirers(place) {
-		if asks[site.Parent()] || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
+		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue
 		}
 		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() {
@@ -109,6 +119,13 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 		}
 	}
 	return nil
+}
+
+// callsOne tells whether a function calls one of others: it waits for what they ask for anyway.
+func callsOne(p *rule.Pass, fn *ssa.Function, others map[*ssa.Function]bool) bool {
+	return slices.ContainsFunc(p.Program.CallsFrom(fn), func(e program.Edge) bool {
+		return e.How == program.Calls && others[e.Callee]
+	})
 }
 
 func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction) {
