@@ -168,7 +168,7 @@ func (e *Effects) describe(c *Claim) {
 				}
 			case "Namespace", "APIVersion", "Kind", "TypeMeta":
 			default:
-				if c.Sub == "status" && strings.HasPrefix(ch.Path, "Spec") {
+				if c.Sub == "status" && !strings.HasPrefix(ch.Path, "Status") && c.Kind().Form == kube.Typed {
 					continue // the server takes nothing but the status from this request
 				}
 				fields.out[ch.Path] = true
