@@ -50,12 +50,29 @@ func (m *Memory) startedOrKept(fn *ssa.Function) bool {
 		slices.ContainsFunc(m.Program.Callers(fn), func(e program.Edge) bool { return e.How == program.Starts })
 }
 
-// toldBefore tells whether a value can have got to others before instr: stored, captured, sent or passed on.
+// toldBefore tells whether a value can have got to others before instr.
 func (m *Memory) toldBefore(v ssa.Value, instr ssa.Instruction) bool {
+	return slices.ContainsFunc(m.tells(v), func(tell ssa.Instruction) bool {
+		return program.MayPrecedeWithout(tell, instr, v.(ssa.Instruction))
+	})
+}
+
+// tells returns what gets a value to others: it is stored, captured, sent or passed on.
+func (m *Memory) tells(v ssa.Value) []ssa.Instruction {
+	if known, ok := m.told[v]; ok {
+		return known
+	}
+	var out []ssa.Instruction
+	seen := map[ssa.Value]bool{v: true} // a closure may be in a variable that it captures
 	cells := []ssa.Value{v}
-	for len(cells) > 0 {
+	follow := func(cell ssa.Value) {
+		if !seen[cell] {
+			seen[cell] = true
+			cells = append(cells, cell)
+		}
+	}
+	for ; len(cells) > 0; cells = cells[1:] {
 		cell := cells[0]
-		cells = cells[1:]
 		if cell.Referrers() == nil {
 			continue
 		}
@@ -63,24 +80,23 @@ func (m *Memory) toldBefore(v ssa.Value, instr ssa.Instruction) bool {
 			switch x := ref.(type) {
 			case *ssa.Store:
 				if local, ok := x.Addr.(*ssa.Alloc); ok && x.Val == cell {
-					cells = append(cells, local)
+					follow(local)
 					continue
 				}
 				if x.Val != cell || m.Locks.place.refOf(x.Addr).Root == v {
 					continue // stored into the object itself: it goes where the object goes
 				}
 			case *ssa.MakeClosure:
-				cells = append(cells, x) // told of when the closure is
+				follow(x) // told of when the closure is
 				continue
 			case *ssa.FieldAddr, *ssa.UnOp, *ssa.Return, *ssa.DebugRef, *ssa.IndexAddr, *ssa.Phi:
 				continue
 			}
-			if program.MayPrecedeWithout(ref, instr, v.(ssa.Instruction)) {
-				return true
-			}
+			out = append(out, ref)
 		}
 	}
-	return false
+	m.told[v] = out
+	return out
 }
 
 // isFresh tells whether a call returns an object that its callee made.

@@ -22,13 +22,14 @@ type Memory struct {
 	places      []Place // that are accessed, in the order they were found
 	accesses    map[Place][]*Access
 	ownedParams map[*ssa.Parameter]bool
-	unguarded   []*Unguarded          // made when first asked for
-	kept        map[*types.Named]bool // made when first asked for
+	told        map[ssa.Value][]ssa.Instruction // answers of tells
+	unguarded   []*Unguarded                    // made when first asked for
+	kept        map[*types.Named]bool           // made when first asked for
 }
 
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
-	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool)}
+	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction)}
 	m.gatherAccesses()
 	return m
 }
