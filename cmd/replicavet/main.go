@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -27,8 +26,6 @@ func main() {
 
 // run dispatches to a subcommand and returns the exit status.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
-	// The heap of a review grows once and is thrown away at the end: collecting it often buys nothing.
-	debug.SetGCPercent(200)
 	all := commands()
 	chosen := all[0]
 	if len(args) > 0 {
