@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/types"
 
+	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
@@ -30,6 +31,45 @@ func checkThenAct(p *rule.Pass) {
 			tellStale(p, c)
 		}
 	}
+	for _, u := range p.Effects.Memory().Updates() {
+		if !skip(p, u.Put.Parent()) {
+			tellUpdate(p, u)
+		}
+	}
+}
+
+// tellUpdate tells of an entry that is read and stored by two locked calls.
+func tellUpdate(p *rule.Pass, u memory.Update) {
+	fn := u.Put.Parent()
+	name, get, put := u.Container.String(), effects.Describe(u.Get), effects.Describe(u.Put)
+	one, two := "goroutine 1", "goroutine 2"
+	severity, reason := finding.Medium, "who calls at the same time is out of sight; the lock of "+name+" says that somebody does"
+	if u.Meeting.Sure() {
+		severity, reason = finding.High, "two goroutines that come together both compute from the old entry"
+		one, two = u.Meeting.A.String(), u.Meeting.B.String()
+		if one == two {
+			one, two = one+" (1)", two+" (2)"
+		}
+	}
+	s := rule.NewScenario()
+	first, second := s.Actor(one, "runs "+program.Name(fn)), s.Actor(two, "runs "+program.Name(fn)+" too")
+	first.Step(siteOf(u.Get), "reads the entry of "+name+" with "+get, "5")
+	second.Step(siteOf(u.Get), "reads the same entry", "5")
+	first.Step(siteOf(u.Put), "stores what it computed with "+put, "5 + 1 = 6")
+	second.Step(siteOf(u.Put), "stores what it computed", "5 + 2 = 7")
+	s.Outcome("the entry of %s is 7 in place of 8: the first change is lost", name)
+	where, proof := domain(p, u.Put)
+	p.Report(rule.Report{
+		Func: fn, Pos: siteOf(u.Put), About: name, Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("%s stores what was computed from an entry that %s returned; each call is locked, and a change between the two is lost", put, get),
+		Domain:  where, Proof: proof,
+		Related:  []rule.Related{{Func: fn, Pos: siteOf(u.Get), Message: "the entry is read here"}},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "give the container a method that reads, computes and stores under one lock",
+			Sketch:      name + ".Update(key, func(old V) V { return … })",
+		},
+	})
 }
 
 func tellStale(p *rule.Pass, c memory.StaleCheck) {
