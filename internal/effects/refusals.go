@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"go/token"
+
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -123,13 +125,56 @@ func returnsError(b *ssa.BasicBlock) bool {
 			if len(last.Results) == 0 {
 				return false
 			}
-			res := last.Results[len(last.Results)-1]
+			res := returned(last, len(last.Results)-1)
 			c, isConst := res.(*ssa.Const)
-			return isErrorType(res.Type()) && !(isConst && c.Value == nil)
+			return isErrorType(res.Type()) && !(isConst && c.Value == nil) && !knownNil(res, b)
 		case *ssa.Jump:
 			b = b.Succs[0]
 		default:
 			return false
+		}
+	}
+	return false
+}
+
+// returned is the result that a return gives. Where deferred calls may change it, the return reads it from a variable
+// that was assigned before them, in the same block.
+func returned(ret *ssa.Return, i int) ssa.Value {
+	load, ok := ret.Results[i].(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return ret.Results[i]
+	}
+	v := ssa.Value(load)
+	for _, instr := range ret.Block().Instrs {
+		if st, isStore := instr.(*ssa.Store); isStore && st.Addr == load.X {
+			v = st.Val
+		}
+	}
+	return v
+}
+
+// knownNil tells whether an error was found to be nil on every way to a block.
+func knownNil(err ssa.Value, b *ssa.BasicBlock) bool {
+	if err.Referrers() == nil {
+		return false
+	}
+	for _, ref := range *err.Referrers() {
+		test, ok := ref.(*ssa.BinOp)
+		if !ok || !isZero(test.X) && !isZero(test.Y) || test.Op != token.EQL && test.Op != token.NEQ {
+			continue
+		}
+		for _, use := range *test.Referrers() {
+			branch, isIf := use.(*ssa.If)
+			if !isIf {
+				continue
+			}
+			side := branch.Block().Succs[0]
+			if test.Op == token.NEQ {
+				side = branch.Block().Succs[1]
+			}
+			if len(side.Preds) == 1 && side.Dominates(b) {
+				return true
+			}
 		}
 	}
 	return false

@@ -32,7 +32,7 @@ func (f Freshness) String() string { return [...]string{"unknown", "cached", "li
 func (p *Program) ClientOf(v ssa.Value, t types.Type) (Freshness, string) {
 	answer, because, first := FreshnessUnknown, "", true
 	for _, src := range p.Sources(v).Values {
-		if unused(src) {
+		if unused(src) || p.madeForTests(src) {
 			continue
 		}
 		one, why := p.clientSource(src, t, 0)
@@ -52,6 +52,13 @@ func unused(src ssa.Value) bool {
 	}
 	_, ok := src.(*ssa.Parameter)
 	return ok
+}
+
+// madeForTests tells whether a source stands in a test or in a package of test helpers, whose managers are not those of
+// production.
+func (p *Program) madeForTests(src ssa.Value) bool {
+	fn := src.Parent()
+	return fn != nil && (p.TestSupport(fn) || p.InTest(fn) && !p.Tests())
 }
 
 func (p *Program) clientSource(src ssa.Value, t types.Type, depth int) (Freshness, string) {

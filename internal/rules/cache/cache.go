@@ -19,4 +19,5 @@ var Rules = []*rule.Rule{
 	decidesOnStale,
 	mutatesShared,
 	missedTombstone,
+	beforeStart,
 }

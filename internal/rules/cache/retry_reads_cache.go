@@ -32,6 +32,9 @@ func checkRetryReadsCache(pass *rule.Pass) {
 		if read == nil {
 			continue // the server is asked, nothing is read, or it is not known who is asked
 		}
+		if !pass.Strict && runsAgain(pass, r) {
+			continue // the retry is of no use, but the framework tries again when the cache has caught up
+		}
 		reportStaleReread(pass, r, read, because)
 	}
 }
@@ -62,6 +65,20 @@ func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
 		}
 	}
 	return nil, ""
+}
+
+// runsAgain tells whether one process alone runs a retry, and a reconciler gets its last error and is run again.
+func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
+	if pass.Where(r.Body).Domain == program.EveryReplica {
+		return false // the other replicas' writes make the conflict an everyday event, each time again
+	}
+	fates := pass.Effects.ErrorFates(r.Site)
+	for _, f := range fates {
+		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried {
+			return false
+		}
+	}
+	return len(fates) > 0
 }
 
 // fills tells whether a read fills the written object or what it was copied from.

@@ -25,28 +25,60 @@ var unforcedApply = &rule.Rule{
 
 func checkUnforcedApply(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, c := range pass.Effects.Claims() {
+	claims := pass.Effects.Claims()
+	for _, c := range claims {
 		if !c.Apply || c.Force || told[c.Site()] || c.Manager.Unknown || c.Manager.Absent() || !reconciles(pass, c) {
 			continue // forced, not known, refused anyway, or run by somebody who sees the conflict
 		}
 		if maybeForced(pass, c) || conflictTested(pass, c.Func(), 0) {
 			continue
 		}
+		other := anotherOwner(pass, claims, c)
+		if other == nil && !pass.Strict {
+			continue // nobody in sight makes the conflict
+		}
 		told[c.Site()] = true
 		r := report(pass, c)
 		r.About = kindName(c)
 		r.Severity, r.Reason = finding.Medium, "it takes another writer of one of the fields"
 		r.Message = fmt.Sprintf("the apply of %s as %s is not forced and a conflict is only returned; a field conflict is the same at every retry, and the object is never written again", kindName(c), managerName(c.Manager))
-		s := rule.NewScenario()
-		a, b := s.Actor("this controller", runs(pass, c.Site())), s.Actor("a user with kubectl edit", "owns one of the fields from then on")
-		b.Step(c.Func().Pos(), "changes one of the fields", "owned by another manager")
-		a.Step(c.Site().Pos(), "applies", "409 Conflict")
-		a.Step(c.Site().Pos(), "is retried with the same fields", "409 Conflict")
-		s.Outcome("no apply gets through until somebody removes the other owner by hand")
-		r.Scenario = s
+		r.Scenario = refusedForEver(pass, c, other)
+		if other != nil {
+			r.Related = []rule.Related{related(other, "owns "+shared(c, other)+" as "+managerName(other.Manager))}
+			r.Reason = "both writers are part of this program"
+		}
 		r.Fix = rule.Fix{Description: "Force what this controller owns, or leave the field to others.", Sketch: "client.ForceOwnership"}
 		pass.Report(r)
 	}
+}
+
+// anotherOwner returns a write that owns one of the fields of an apply under another name; nil if none is in sight.
+func anotherOwner(pass *rule.Pass, claims []*effects.Claim, c *effects.Claim) *effects.Claim {
+	name, known := c.Manager.Text.Constant()
+	for _, b := range claims {
+		other, constant := b.Manager.Text.Constant()
+		if known && constant && name != other && shared(c, b) != "" && !keyedList(shared(c, b)) && pass.Effects.SameObject(c, b) {
+			return b
+		}
+	}
+	return nil
+}
+
+// refusedForEver tells what happens when another writer, the one in sight or a person, owns a field.
+func refusedForEver(pass *rule.Pass, c, other *effects.Claim) *rule.Scenario {
+	s := rule.NewScenario()
+	a := s.Actor("this controller", runs(pass, c.Site()))
+	if other != nil {
+		b := s.Actor(program.Name(other.Func()), runs(pass, other.Site()))
+		b.Step(other.Site().Pos(), "writes "+shared(c, other), "owned by "+managerName(other.Manager))
+	} else {
+		b := s.Actor("a user with kubectl edit", "owns one of the fields from then on")
+		b.Step(c.Func().Pos(), "changes one of the fields", "owned by another manager")
+	}
+	a.Step(c.Site().Pos(), "applies", "409 Conflict")
+	a.Step(c.Site().Pos(), "is retried with the same fields", "409 Conflict")
+	s.Outcome("no apply gets through until somebody removes the other owner by hand")
+	return s
 }
 
 // maybeForced tells whether the options hold something that is not understood.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// EarlyRead is a read from a cache that is made while the process is set up, before the cache is started.
+type EarlyRead struct {
+	Read *Event
+	// At is the read, or the call that leads to it, in the function that starts the cache later.
+	At ssa.CallInstruction
+	// Start is the call that starts the cache, or the manager that holds it.
+	Start ssa.CallInstruction
+	// Because says where the client was made.
+	Because string
+}
+
+// EarlyReads returns the reads from a cache that can only run before its start, in source order.
+func (e *Effects) EarlyReads() []EarlyRead {
+	var out []EarlyRead
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		for _, ev := range e.events[fn] {
+			site, ok := ev.Origin.(ssa.CallInstruction)
+			if ev.Kind != Read || ev.At != ev.Origin || !ok {
+				continue
+			}
+			fresh, because := e.Freshness(ev)
+			if fresh != program.Cached || !e.Program.OnlyFromMain(fn) {
+				continue // the server is asked, or something that runs later leads here as well
+			}
+			if at, start := e.beforeStart(site, 0); start != nil {
+				out = append(out, EarlyRead{Read: ev, At: at, Start: start, Because: because})
+			}
+		}
+	}
+	return out
+}
+
+// setupDepth bounds the calls between main and a read.
+const setupDepth = 6
+
+// beforeStart climbs from a call to the function that starts a cache, and returns the call there with the start that
+// comes after it. All ways up must agree.
+func (e *Effects) beforeStart(site ssa.CallInstruction, depth int) (at, start ssa.CallInstruction) {
+	if _, ok := site.(*ssa.Call); !ok || depth > setupDepth {
+		return nil, nil // deferred, or a goroutine
+	}
+	fn := site.Parent()
+	for other := range program.Sites(fn) {
+		if other == site || !e.starts(other) {
+			continue
+		}
+		if MayPrecede(other, site) {
+			return nil, nil // what was started before, perhaps on its own goroutine
+		}
+		if start == nil && startsManager(other) && MayPrecede(site, other) {
+			start = other
+		}
+	}
+	if start != nil {
+		return site, start
+	}
+	for _, edge := range e.Program.Callers(fn) {
+		if edge.Arg >= 0 || edge.How == program.Starts {
+			return nil, nil // a library decides when
+		}
+		a, s := e.beforeStart(edge.Site, depth+1)
+		if s == nil || at != nil && a != at {
+			return nil, nil
+		}
+		at, start = a, s
+	}
+	return at, start
+}
+
+// starts tells whether a call, or what it runs, starts a cache or waits for one.
+func (e *Effects) starts(site ssa.CallInstruction) bool {
+	seen := make(map[*ssa.Function]bool)
+	var visit func(site ssa.CallInstruction) bool
+	visit = func(site ssa.CallInstruction) bool {
+		if startsManager(site) || startsCache(site) {
+			return true
+		}
+		for _, edge := range e.Program.Callees(site) {
+			if seen[edge.Callee] {
+				continue
+			}
+			seen[edge.Callee] = true
+			for inner := range program.Sites(edge.Callee) {
+				if visit(inner) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return visit(site)
+}
+
+// startsManager recognises Start of controller-runtime's managers and clusters, which starts their caches and returns when
+// all is over.
+// Source: controller-runtime, manager.Manager and cluster.Cluster.
+func startsManager(site ssa.CallInstruction) bool {
+	target, recv := program.Target(site), program.Receiver(site)
+	if target == nil || recv == nil || target.Name() != "Start" {
+		return false
+	}
+	return program.IsNamed(recv.Type(), "sigs.k8s.io/controller-runtime/pkg/manager", "Manager") ||
+		program.IsNamed(recv.Type(), "sigs.k8s.io/controller-runtime/pkg/cluster", "Cluster")
+}
+
+// startsCache recognises what starts informers on their own, or waits for them.
+func startsCache(site ssa.CallInstruction) bool {
+	target := program.Target(site)
+	if target == nil || target.Pkg() == nil {
+		return false
+	}
+	switch target.Name() {
+	case "WaitForCacheSync", "WaitForNamedCacheSync", "WaitForCacheSyncWithContext":
+		return true
+	case "Start", "Run", "StartWithContext", "RunWithContext":
+		row := program.Model(site)
+		path := target.Pkg().Path()
+		return row != nil && row.Effect == kube.SpawnGoroutine || path == "sigs.k8s.io/controller-runtime/pkg/cache" || path == "k8s.io/client-go/tools/cache"
+	}
+	return false
+}
