@@ -11,10 +11,13 @@ import (
 	"os"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
@@ -85,7 +88,9 @@ func run(ctx context.Context, o options) error {
 
 // setup gives the manager its parts.
 func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
-	tariffs := tariff.NewCache(mgr.GetAPIReader(), types.NamespacedName{Namespace: o.namespace, Name: o.prices})
+	prices := types.NamespacedName{Namespace: o.namespace, Name: o.prices}
+	warnUnpriced(ctx, mgr.GetClient(), prices)
+	tariffs := tariff.NewCache(mgr.GetAPIReader(), prices)
 	signs := &sign.Applier{Client: mgr.GetClient()}
 	index := plates.NewIndex(mgr.GetCache())
 	notifier := notify.New(o.receiptURL, o.auditURL)
@@ -138,4 +143,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 		return err
 	}
 	return mgr.AddHealthzCheck("ping", healthz.Ping)
+}
+
+// warnUnpriced says so when there is no price list: all parking is free then.
+func warnUnpriced(ctx context.Context, reader client.Reader, prices types.NamespacedName) {
+	if err := reader.Get(ctx, prices, &corev1.ConfigMap{}); apierrors.IsNotFound(err) {
+		ctrl.Log.Info("there is no price list, all parking is free", "configMap", prices)
+	}
 }
