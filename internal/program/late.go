@@ -42,6 +42,9 @@ func (c *Concurrency) findLeaves() {
 	}
 }
 
+// Leaves tells whether fn can return while goroutines run which it has started.
+func (c *Concurrency) Leaves(fn *ssa.Function) bool { return c.leaves[fn] }
+
 // lateAtReturn tells whether goroutines can be running at some return of fn that it has started.
 func (c *Concurrency) lateAtReturn(fn *ssa.Function) bool {
 	l := c.flowLate(fn, false)

@@ -97,7 +97,7 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-		if !ok || m.private(a, other, meeting) {
+		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) {
 			continue
 		}
 		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting, Evident: m.habitual(a, guard)}
@@ -115,7 +115,9 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 }
 
 // conflict tells whether two accesses race when they meet.
-func conflict(a, b *Access) bool { return a.Part == b.Part && (a.Write || b.Write) }
+func conflict(a, b *Access) bool {
+	return a.Part == b.Part && (a.Write || b.Write) && !apart(a.Base, b.Base)
+}
 
 // commonHeld tells whether both accesses hold one lock, at least one of them for writing.
 func commonHeld(a, b *Access) bool {
@@ -145,7 +147,7 @@ func (m *Memory) judgeBare(all []*Access) {
 			if !ok || !meeting.Sure() && !evident || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
 				continue
 			}
-			if m.Program.BeforeElection(a.At, other.At) || m.Program.BeforeElection(other.At, a.At) {
+			if m.ordered(a, other, meeting) {
 				continue
 			}
 			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting, Evident: evident})
@@ -162,41 +164,4 @@ func isTarget(instr ssa.Instruction) bool {
 	}
 	target := program.Target(call)
 	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "errors" && target.Name() == "As"
-}
-
-// handedOver tells whether a channel orders one access before the other: the first is followed by a send or a close,
-// and the second stands behind a receive.
-func (m *Memory) handedOver(first, second *Access) bool {
-	signals, waits := false, false
-	for _, b := range first.Func().Blocks {
-		for _, instr := range b.Instrs {
-			if isSignal(instr) && program.MayPrecede(first.At, instr) {
-				signals = true
-			}
-		}
-	}
-	if !signals {
-		return false
-	}
-	for _, b := range second.Func().Blocks {
-		for _, instr := range b.Instrs {
-			if m.Program.Concurrency().Waits(instr) && program.MayPrecede(instr, second.At) {
-				waits = true
-			}
-		}
-	}
-	return waits
-}
-
-func isSignal(instr ssa.Instruction) bool {
-	switch x := instr.(type) {
-	case *ssa.Send:
-		return true
-	case *ssa.Select:
-		return slices.ContainsFunc(x.States, func(s *ssa.SelectState) bool { return s.Send != nil })
-	case ssa.CallInstruction:
-		b, ok := x.Common().Value.(*ssa.Builtin)
-		return ok && b.Name() == "close"
-	}
-	return false
 }

@@ -134,7 +134,7 @@ func (m *Memory) madeBy(alloc *ssa.Alloc, a, b *Access, meeting program.Meeting)
 func (m *Memory) madeForEach(alloc *ssa.Alloc, r *program.Root) bool {
 	c := m.Program.Concurrency()
 	for _, site := range r.Sites {
-		if c.InLoop(site) && !(site.Parent() == alloc.Parent() && c.InLoop(alloc)) {
+		if c.InLoop(site) && !(site.Parent() == alloc.Parent() && c.InLoop(alloc)) && !m.newEachTime(site, alloc) {
 			return false // several workers for one object
 		}
 		if !slices.ContainsFunc(c.Of(site.Parent()), func(by *program.Root) bool { return c.Runs(by, alloc.Parent()) }) {
@@ -142,6 +142,24 @@ func (m *Memory) madeForEach(alloc *ssa.Alloc, r *program.Root) bool {
 		}
 	}
 	return len(r.Sites) > 0
+}
+
+// newEachTime tells whether each round of a loop that starts a goroutine calls for a new object to give to it.
+func (m *Memory) newEachTime(site ssa.CallInstruction, alloc *ssa.Alloc) bool {
+	given := site.Common().Args
+	if closure, ok := site.Common().Value.(*ssa.MakeClosure); ok {
+		given = append(slices.Clone(given), closure.Bindings...)
+	}
+	return slices.ContainsFunc(given, func(v ssa.Value) bool {
+		if cell, ok := v.(*ssa.Alloc); ok {
+			if v = m.Locks.place.only(cell); v == nil {
+				return false
+			}
+		}
+		call, ok := v.(*ssa.Call)
+		return ok && call.Parent() == site.Parent() && m.Program.Concurrency().InLoop(call) && m.isFresh(call) &&
+			slices.Contains(m.Program.Sources(call).Values, ssa.Value(alloc))
+	})
 }
 
 // afterStart tells whether, where one goroutine starts the other, its access comes after the start.

@@ -15,35 +15,69 @@ type entryHeld struct {
 	// any is set while no caller was looked at yet: all locks are held, for all that is known.
 	any  bool
 	held []Holding
+	// passed is set for a closure that its maker hands to one call: it runs under what its maker holds there as well.
+	passed *ssa.Call
+	// unmade is set while what the maker holds was not looked at yet, of is what it holds.
+	unmade bool
+	of     []Holding
 }
+
+// known tells whether all that is held was looked at once.
+func (e *entryHeld) known() bool { return !e.any && !e.unmade }
 
 // spreadHeld hands held locks down from callers to callees. It starts from "all locks" and takes away what some caller
 // does not hold, until nothing changes.
 func (l *Locks) spreadHeld() {
 	l.entry = make(map[*ssa.Function]*entryHeld, len(l.program.Funcs))
 	var queue []*ssa.Function
+	makes := make(map[*ssa.Function][]*ssa.Function)
 	for _, fn := range l.program.Funcs {
 		callers := l.program.Callers(fn)
 		started := slices.ContainsFunc(callers, func(e program.Edge) bool { return e.How == program.Starts })
 		free := len(callers) == 0 || started || l.program.EntryAt(fn) != nil
-		l.entry[fn] = &entryHeld{any: !free}
+		at := &entryHeld{any: !free, passed: l.passedTo(fn)}
+		l.entry[fn] = at
+		if at.passed != nil {
+			at.unmade = true
+			makes[fn.Parent()] = append(makes[fn.Parent()], fn)
+		}
 		if free {
 			queue = append(queue, fn)
 		}
 	}
 	waiting := make(map[*ssa.Function]bool)
+	put := func(fn *ssa.Function) {
+		if !waiting[fn] && l.entry[fn].known() {
+			waiting[fn] = true
+			queue = append(queue, fn)
+		}
+	}
 	for len(queue) > 0 {
 		fn := queue[0]
 		queue = queue[1:]
 		waiting[fn] = false
 		for _, e := range l.program.CallsFrom(fn) {
-			if e.How == program.Starts || !l.handDown(fn, e) || waiting[e.Callee] {
-				continue
+			if e.How != program.Starts && l.handDown(fn, e) {
+				put(e.Callee)
 			}
-			waiting[e.Callee] = true
-			queue = append(queue, e.Callee)
+		}
+		for _, closure := range makes[fn] {
+			if l.handIn(closure) {
+				put(closure)
+			}
 		}
 	}
+}
+
+// handIn tells a closure what its maker holds where it hands it over; true if the closure learned something.
+func (l *Locks) handIn(closure *ssa.Function) bool {
+	at := l.entry[closure]
+	held := l.heldByMaker(closure, at.passed)
+	if !at.unmade && slices.Equal(held, at.of) {
+		return false
+	}
+	at.unmade, at.of = false, held
+	return true
 }
 
 // handDown tells a callee what is held at one call of it; true if the callee learned something.
@@ -145,8 +179,12 @@ func (l *Locks) rename(ref Ref, e program.Edge) Ref {
 }
 
 func (l *Locks) entryOf(fn *ssa.Function) []Holding {
-	if e := l.entry[fn]; e != nil && !e.any {
-		return e.held
+	e := l.entry[fn]
+	switch {
+	case e == nil || !e.known():
+		return nil
+	case e.passed != nil:
+		return append(slices.Clone(e.held), e.of...)
 	}
-	return nil
+	return e.held
 }

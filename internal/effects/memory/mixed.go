@@ -49,8 +49,8 @@ func (m *Memory) mixedAt(place Place, plain []*Access, atomics []ssa.CallInstruc
 			continue
 		}
 		for _, site := range atomics {
-			if !a.Write && !changes(site) {
-				continue // both only read
+			if !a.Write && !changes(site) || apart(a.Base, base(site.Common().Args[0])) {
+				continue // both only read, or another one
 			}
 			if meeting, ok := m.Program.Concurrency().Meet(a.At, site); ok && meeting.Sure() && !m.private(a, a, meeting) {
 				told[a.Func()] = true

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// ordered tells whether the code puts one of two accesses before the other in another way than by a lock: one is a step
+// of setting up before the other can begin, or one waits for the end of the other.
+func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
+	return m.before(a, b, meeting.B) || m.before(b, a, meeting.A)
+}
+
+// before tells whether one access comes before another, or after the goroutine of the other has ended.
+func (m *Memory) before(a, b *Access, of *program.Root) bool {
+	if m.Program.BeforeElection(a.At, b.At) {
+		return true
+	}
+	if of.Entry != nil {
+		return m.Program.RegisteredAfter(a.At, of.Entry)
+	}
+	return slices.ContainsFunc(m.groupsOf(of), func(group Place) bool { return m.waitedFor(a.At, group, 0) })
+}
+
+// waitDepth bounds the calls that are followed back to a wait.
+const waitDepth = 5
+
+// groupsOf names the wait groups that a goroutine tells of its end.
+func (m *Memory) groupsOf(r *program.Root) []Place {
+	var out []Place
+	for _, fn := range append([]*ssa.Function{r.Func}, r.Func.AnonFuncs...) {
+		for site := range program.Sites(fn) {
+			if group := m.groupAt(site, "Done"); group.Type != nil {
+				out = append(out, group)
+			}
+		}
+	}
+	return out
+}
+
+// groupAt names the wait group on which a call runs a method.
+func (m *Memory) groupAt(site ssa.CallInstruction, method string) Place {
+	target := program.Target(site)
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != "sync" || target.Name() != method || receiverTypeName(target) != "WaitGroup" {
+		return Place{}
+	}
+	return m.Locks.PlaceOf(program.Receiver(site))
+}
+
+// waitedFor tells whether an instruction runs after a wait for a group on every way to it, or in a goroutine that the
+// group counts itself.
+func (m *Memory) waitedFor(instr ssa.Instruction, group Place, depth int) bool {
+	fn := instr.Parent()
+	for site := range program.Sites(fn) {
+		if m.groupAt(site, "Done") == group {
+			return true
+		}
+		if _, plain := site.(*ssa.Call); plain && m.groupAt(site, "Wait") == group && program.Dominates(site, instr) {
+			return true
+		}
+	}
+	callers := m.Program.Callers(fn)
+	if depth > waitDepth || len(callers) == 0 || m.Program.EntryAt(fn) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(callers, func(e program.Edge) bool {
+		return e.How == program.Starts || !m.waitedFor(e.Site, group, depth+1)
+	})
+}
+
+// apart tells whether two structs are surely two: each is a part of another struct, and the parts have different names.
+func apart(x, y ssa.Value) bool {
+	a, ok := x.(*ssa.FieldAddr)
+	if !ok {
+		return false
+	}
+	b, ok := y.(*ssa.FieldAddr)
+	if !ok {
+		return false
+	}
+	partA, okA := program.FieldKeyOf(a.X.Type(), a.Field)
+	partB, okB := program.FieldKeyOf(b.X.Type(), b.Field)
+	return okA && okB && (partA != partB || apart(a.X, b.X))
+}
+
+// handedOver tells whether a channel orders one access before the other: the first is followed by a send or a close,
+// and the second stands behind a receive.
+func (m *Memory) handedOver(first, second *Access) bool {
+	signals, waits := false, false
+	for _, b := range first.Func().Blocks {
+		for _, instr := range b.Instrs {
+			if isSignal(instr) && program.MayPrecede(first.At, instr) {
+				signals = true
+			}
+		}
+	}
+	if !signals {
+		return false
+	}
+	for _, b := range second.Func().Blocks {
+		for _, instr := range b.Instrs {
+			if m.Program.Concurrency().Waits(instr) && program.MayPrecede(instr, second.At) {
+				waits = true
+			}
+		}
+	}
+	return waits
+}
+
+func isSignal(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.Send:
+		return true
+	case *ssa.Select:
+		return slices.ContainsFunc(x.States, func(s *ssa.SelectState) bool { return s.Send != nil })
+	case ssa.CallInstruction:
+		b, ok := x.Common().Value.(*ssa.Builtin)
+		return ok && b.Name() == "close"
+	}
+	return false
+}
