@@ -287,7 +287,7 @@ type Meeting struct {
 }
 
 // Sure tells whether the code shows that both sides run.
-func (m Meeting) Sure() bool { return m.A.Known() && m.B.Known() }
+func (m Meeting) Sure() bool { return m.A != nil && m.B != nil && m.A.Known() && m.B.Known() }
 
 // Meet tells whether two instructions can run at the same time in one process, and in which goroutines. Meetings of
 // known roots are preferred.
