@@ -6,6 +6,7 @@ import (
 	"go/types"
 	"strings"
 
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -28,12 +29,17 @@ func (s *Story) Feeders() []Feeder {
 	var out []Feeder
 	for _, ch := range s.Changes() {
 		for _, dep := range ch.Deps.Places {
+			if _, api := kube.KindOf(pointee(dep.Root.Type())); api {
+				continue // a field of an object that was read: other code changes other copies of it
+			}
 			key, ok := fieldAt(dep)
 			if !ok {
 				continue
 			}
 			for _, store := range s.e.Program.FieldStores(key) {
-				out = s.e.feeders(out, store, own)
+				if !s.e.Program.Generated(store.Parent()) { // copiers feed nobody
+					out = s.e.feeders(out, store, own)
+				}
 			}
 		}
 	}

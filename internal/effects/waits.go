@@ -57,6 +57,18 @@ func (e *Effects) Waits() []Wait {
 	return out
 }
 
+// AsksAgain tells whether a function stores a time after which controller-runtime is to call the reconcile again.
+func AsksAgain(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if kind, _ := waitUse(instr); kind == Requeue {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 const metaPath = "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // waitUse tells what an instruction waits for; nil when it does not wait.

@@ -5,6 +5,7 @@ package rmw
 import (
 	"fmt"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -62,6 +63,9 @@ func doubleCreate(pass *rule.Pass, s *effects.Story) *duplicate {
 	if pass.Effects.DryRun(site, w.Call) {
 		return nil // nothing is stored
 	}
+	if deletedAgain(pass, s) {
+		return nil // it is there for a moment, and whoever made it takes it away
+	}
 	naming, _ := s.Naming()
 	if naming != effects.NameGenerated && naming != effects.NameRandom {
 		return nil // a fixed name is the lock: the second create answers AlreadyExists
@@ -72,6 +76,28 @@ func doubleCreate(pass *rule.Pass, s *effects.Story) *duplicate {
 		return nil // tests, commands, and what nobody calls
 	}
 	return d.judge(pass)
+}
+
+// deletedAgain tells whether the function that creates an object deletes the same variable afterwards, whatever happens in
+// between: on more conditions than that the create succeeded it only cleans up after a failure.
+func deletedAgain(pass *rule.Pass, s *effects.Story) bool {
+	created, ok := s.Write.At.(ssa.Value)
+	if !ok {
+		return false
+	}
+	before := effects.Conditions(s.Write.At.Block())
+	for _, ev := range pass.Effects.Events(s.Func) {
+		if ev.Kind != effects.Write || ev.Call.Effect != kube.Delete || ev.Root != s.Write.Root || !s.Write.At.Block().Dominates(ev.At.Block()) {
+			continue
+		}
+		if !slices.ContainsFunc(effects.Conditions(ev.At.Block()), func(branch *ssa.If) bool {
+			test, ok := branch.Cond.(*ssa.BinOp)
+			return !slices.Contains(before, branch) && !(ok && test.X == created)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge picks the look that decides and tells whether it can be out of date.

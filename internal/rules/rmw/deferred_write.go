@@ -104,21 +104,25 @@ func reportDeferred(pass *rule.Pass, row *effects.Entry, fate effects.ErrorFate,
 	if !pos.IsValid() {
 		pos = row.Site.Pos()
 	}
+	severity, reason, queue := finding.High, "the key is not worked on again", "the key leaves the queue"
+	if effects.AsksAgain(en.Func) || effects.AsksAgain(deferrer) {
+		severity, reason, queue = finding.Medium, "only a run asked for later, if there is one, can make up for it", "the key leaves the queue until the time asked for"
+	}
 	set := pass.Program.DomainAt(fate.At)
 	sc := rule.NewScenario()
 	a := sc.Actor("worker", en.String())
 	a.Step(deferrer.Pos(), program.Name(deferrer)+" does its work", "in memory: what the "+kind+" has to say")
 	a.Step(row.Site.Pos(), "sends the "+does, "409 Conflict, a timeout, or any other failure")
 	a.Step(pos, "the error "+how, "")
-	a.Step(deferrer.Pos(), program.Name(deferrer)+" returns nil", "the key leaves the queue")
-	sc.Outcome("the %s does not hold what was done, and nothing starts the work again", kind)
+	a.Step(deferrer.Pos(), program.Name(deferrer)+" returns nil", queue)
+	sc.Outcome("the %s does not hold what was done, and the failure does not start the work again", kind)
 	related := []rule.Related{{Func: deferrer, Pos: deferrer.Pos(), Message: "returns an error that does not know of it"}}
 	if fate.At != ssa.Instruction(row.Site) {
 		related = append(related, rule.Related{Func: row.Site.Parent(), Pos: row.Site.Pos(), Message: "the write"})
 	}
 	pass.Report(rule.Report{
-		Func: deferrer, Pos: pos, Severity: finding.High, Reason: "the key is not worked on again",
-		Message: fmt.Sprintf("the error of the deferred %s of %s %s; %s reports success, so a conflict or a failure is never retried and the change is not stored",
+		Func: deferrer, Pos: pos, Severity: severity, Reason: reason,
+		Message: fmt.Sprintf("the error of the deferred %s of %s %s; %s reports success, so a conflict or a failure starts no retry and the change is not stored",
 			does, kind, how, program.Name(deferrer)),
 		About: kind + " " + does, Domain: set.Worst(), Proof: set.Proof(set.Worst()),
 		Related: related, Scenario: sc,

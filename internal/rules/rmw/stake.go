@@ -10,6 +10,7 @@ import (
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 // harm is how a write without a lock loses what others wrote.
@@ -99,6 +100,9 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	st.domain = set.Worst()
 	st.proof = set.Proof(st.domain)
 	st.rival = st.story.Rival(st.field)
+	if st.domain != program.EveryReplica && st.owned() {
+		return false // a new list that owes nothing to the old one: with a lock it would be written just the same
+	}
 	switch {
 	case st.domain == program.Test:
 		return false
@@ -108,17 +112,24 @@ func (st *stake) judge(pass *rule.Pass) bool {
 		st.severity, st.reason = finding.Critical, "every replica runs it"
 	case st.domain == program.EveryReplica:
 		return false // each replica replaces the list by one that owes nothing to the old one
+	case st.outside:
+		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
+		st.severity, st.reason, st.rival = finding.High, "the list has writers outside of this program", nil
 	case st.rival != nil && st.domain != program.Unknown:
 		st.severity = finding.Critical
 		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
-	case st.outside:
-		st.severity, st.reason = finding.High, "the list has writers outside of this program"
 	case st.domain == program.Unknown && st.harm == computes && exported(st.story):
 		st.severity, st.reason = finding.High, "who runs it is not known"
 	default:
 		return false // the only writer of the field, on one replica
 	}
 	return true
+}
+
+// owned tells whether the change replaces the list by one that is made from other things than the list that was read.
+func (st *stake) owned() bool {
+	_, assigned := st.change.Origin.(*ssa.Store) // helpers of libraries that keep a list extend it
+	return assigned && st.harm == replaces && st.change.Path == st.field
 }
 
 // level tells whether conditions are set by a reconcile that comes to the same result wherever it runs, and runs again.

@@ -25,14 +25,42 @@ var unlockedPatch = &rule.Rule{
 
 func checkUnlockedPatch(pass *rule.Pass) {
 	dead := deadRetryWrites(pass)
+	losses := make(map[lostField]*lostPatch)
+	var order []*lostPatch
 	for _, row := range pass.Effects.Ledger {
 		if dead[row.Site] {
 			continue // rmw/retry-without-lock tells it
 		}
-		if worst, all := worstStake(pass, row, unlockedMerge); worst != nil {
-			reportUnlocked(pass, row, worst, all)
+		worst, all := worstStake(pass, row, unlockedMerge)
+		if worst == nil {
+			continue // nothing is lost
 		}
+		key := lostField{row.Site.Parent(), worst.change.Origin, worst.field}
+		if first := losses[key]; first != nil {
+			first.others = append(first.others, worst.story)
+			continue // told with the first
+		}
+		losses[key] = &lostPatch{row: row, worst: worst, all: all}
+		order = append(order, losses[key])
 	}
+	for _, l := range order {
+		reportUnlocked(pass, l)
+	}
+}
+
+// lostField is a change that a function sends: once, or by several patches on different branches.
+type lostField struct {
+	fn     *ssa.Function
+	change ssa.Instruction
+	field  string
+}
+
+// lostPatch is a patch that loses a field, with the other patches of the function that send the same change.
+type lostPatch struct {
+	row    *effects.Entry
+	worst  *stake
+	all    []stake
+	others []*effects.Story
 }
 
 // unlockedMerge tells whether a write is a patch that the server applies whatever happened since the read.
@@ -59,8 +87,13 @@ func worstStake(pass *rule.Pass, row *effects.Entry, fits func(*effects.Event) b
 	return worst, all
 }
 
-func reportUnlocked(pass *rule.Pass, row *effects.Entry, st *stake, all []stake) {
+func reportUnlocked(pass *rule.Pass, l *lostPatch) {
+	row, st := l.row, l.worst
 	s := st.story
+	related := append(st.related(), callers(l.all, s)...)
+	for _, o := range l.others {
+		related = append(related, rule.Related{Func: o.Write.Func(), Pos: o.Write.Pos(), Message: "the same change is sent here"})
+	}
 	kind := kindName(s)
 	pass.Report(rule.Report{
 		Func: row.Site.Parent(), Pos: row.Site.Pos(),
@@ -69,9 +102,9 @@ func reportUnlocked(pass *rule.Pass, row *effects.Entry, st *stake, all []stake)
 			verb(s.Write), kind, st.field, st.how()),
 		About:  kind + " " + st.field,
 		Domain: st.domain, Proof: st.proof, Also: fed(pass, s),
-		Related:  append(st.related(), callers(all, s)...),
+		Related:  related,
 		Scenario: lostUpdate(pass, st),
-		Fix:      fixUnlocked(pass, st),
+		Fix:      fixUnlocked(pass, l),
 	})
 }
 
@@ -117,13 +150,23 @@ func callers(all []stake, told *effects.Story) []rule.Related {
 }
 
 // fixUnlocked adds the lock where a conflict is retried already: inside a retry, or in code that is called again.
-func fixUnlocked(pass *rule.Pass, st *stake) rule.Fix {
+func fixUnlocked(pass *rule.Pass, l *lostPatch) rule.Fix {
 	fix := rule.Fix{Description: "Send the resourceVersion with the patch, and let a conflict lead to a new read."}
-	if requeued(pass, st.story.Write.Origin.Parent()) {
-		fix.Edits = lockEdits(pass.Program, st.story.Write.Patch)
-	}
-	if fix.Edits == nil {
-		fix.Sketch = retrySketch(st)
+	locked := make(map[ssa.CallInstruction]bool)
+	for _, s := range append([]*effects.Story{l.worst.story}, l.others...) {
+		if locked[s.Write.Patch.Made] {
+			continue // sent twice, made once
+		}
+		locked[s.Write.Patch.Made] = true
+		var edits []rule.Edit
+		if requeued(pass, s.Write.Origin.Parent()) {
+			edits = lockEdits(pass.Program, s.Write.Patch)
+		}
+		if edits == nil {
+			fix.Edits, fix.Sketch = nil, retrySketch(l.worst)
+			break
+		}
+		fix.Edits = append(fix.Edits, edits...)
 	}
 	return fix
 }
