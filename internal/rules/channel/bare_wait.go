@@ -80,14 +80,12 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 	}
 }
 
-// endsSender tells whether the timeout's branch kills a process or cancels a context before it waits again.
+// endsSender tells whether the timeout's branch kills a process before it waits again. Cancelling a context is no such
+// thing: it asks, and what did not answer in time may not hear.
 func endsSender(edge effects.Edge, op *effects.ChannelOp) bool {
 	for site := range program.Sites(op.Func) {
 		if !edge.To.Dominates(site.Block()) || !effects.Before(site, op.Instr) {
 			continue
-		}
-		if program.IsNamed(site.Common().Value.Type(), "context", "CancelFunc") {
-			return true
 		}
 		target, recv := program.Target(site), program.Receiver(site)
 		if target != nil && recv != nil && (target.Name() == "Kill" || target.Name() == "Signal") && program.IsNamed(recv.Type(), "os", "Process") {
