@@ -4,6 +4,7 @@ package memory
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -70,6 +71,16 @@ func (m *Memory) waitedFor(instr ssa.Instruction, group Place, depth int) bool {
 	return !slices.ContainsFunc(callers, func(e program.Edge) bool {
 		return e.How == program.Starts || !m.waitedFor(e.Site, group, depth+1)
 	})
+}
+
+// OwnLock tells whether a lock surely belongs to an object that each of two goroutines which take it has for itself.
+func (m *Memory) OwnLock(h Holding, other ssa.Instruction, meeting program.Meeting) bool {
+	ref := h.Lock.Ref
+	if ref.Root == nil || strings.Count(ref.Path, ".") != 1 {
+		return false
+	}
+	a := &Access{Place: h.Lock.Place, At: h.Site, Owner: ref, Base: ref.Root}
+	return m.private(a, &Access{Place: h.Lock.Place, At: other}, meeting)
 }
 
 // apart tells whether two structs are surely two: each is a part of another struct, and the parts have different names.

@@ -80,7 +80,7 @@ func remoteUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []remote {
 					if h.Mode == memory.Read && !p.Strict {
 						continue // it keeps writers out only: most often the one that closes or reloads
 					}
-					if block.Kind.Remote() && h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !given(block, h) {
+					if block.Kind.Remote() && h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !unnamed(h.Lock) && !given(block, h) {
 						out = append(out, remote{fn, h, block})
 					}
 				}
@@ -114,7 +114,7 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue
 		}
-		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() {
+		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() && !p.Effects.Memory().OwnLock(r.held, site, m) {
 			return site
 		}
 	}

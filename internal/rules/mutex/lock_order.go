@@ -77,12 +77,18 @@ func nestedAt(p *rule.Pass, fn *ssa.Function, flow *memory.Flow, site ssa.CallIn
 			continue
 		}
 		for _, h := range held {
-			if h.Lock.Place.Known() && h.Lock.Place != take.Lock.Place && !givenUp(take, h) {
+			if h.Lock.Place.Known() && h.Lock.Place != take.Lock.Place && !unnamed(take.Lock) && !unnamed(h.Lock) && !givenUp(take, h) {
 				out = append(out, nesting{fn, h, site, take, held})
 			}
 		}
 	}
 	return out
+}
+
+// unnamed tells whether a lock is known only by the expression that makes it: it is one of many, which of them is open.
+func unnamed(lock memory.Lock) bool {
+	local := lock.Place.Local
+	return local != nil && local.Comment == "complit"
 }
 
 // crossing finds two nestings in opposite orders that two goroutines can be in at the same time.
