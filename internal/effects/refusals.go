@@ -105,7 +105,7 @@ func takes(call *ssa.Call, v ssa.Value) bool {
 func (e *Effects) refusesContent(fn *ssa.Function, read *Event) *ssa.If {
 	for _, b := range fn.Blocks {
 		branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
-		if !ok || aboutError(branch.Cond) || !returnsError(b.Succs[0]) && !returnsError(b.Succs[1]) {
+		if !ok || aboutError(branch.Cond) || asksOfKind(branch.Cond) || !returnsError(b.Succs[0]) && !returnsError(b.Succs[1]) {
 			continue
 		}
 		for _, p := range e.DepsOf(fn, branch.Cond).Places {
@@ -115,6 +115,16 @@ func (e *Effects) refusesContent(fn *ssa.Function, read *Event) *ssa.If {
 		}
 	}
 	return nil
+}
+
+// asksOfKind recognises the questions of what kind an error is: those of k8s.io/apimachinery/pkg/api/errors, and errors.Is.
+func asksOfKind(cond ssa.Value) bool {
+	call, ok := cond.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	target := program.Target(call)
+	return target != nil && target.Pkg() != nil && (target.Pkg().Path() == "k8s.io/apimachinery/pkg/api/errors" || target.Pkg().Path() == "errors")
 }
 
 // returnsError tells whether a block, or what it goes on to without a choice, returns an error that is not nil.

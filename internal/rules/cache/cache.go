@@ -19,5 +19,6 @@ var Rules = []*rule.Rule{
 	decidesOnStale,
 	mutatesShared,
 	missedTombstone,
+	readAfterWrite,
 	beforeStart,
 }
