@@ -114,40 +114,73 @@ func isWatch(t types.Type) bool {
 // LeakOf walks from the call of a resource to the ways out of its function, and returns the first that it comes to
 // without having stopped it or given it away; nil if there is none.
 func (g *Goroutines) LeakOf(r Resource) *Leak {
-	if g.keeps(r) {
+	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) {
 		return nil
 	}
-	type point struct {
-		block *ssa.BasicBlock
-		index int
-	}
 	names := aliases(r.Value)
-	seen := make(map[*ssa.BasicBlock]bool)
-	queue := []point{{r.Site.Block(), indexOf(r.Site) + 1}}
+	first := leakPoint{block: r.Site.Block()}
+	seen := make(map[leakPoint]bool)
+	queue := []leakPoint{first}
 	for len(queue) > 0 {
-		at := queue[0]
+		at, from := queue[0], 0
 		queue = queue[1:]
-		stopped := false
-		for _, instr := range at.block.Instrs[at.index:] {
-			if g.lets(instr, names) {
-				stopped = true
-				break
-			}
-			if ret, ok := instr.(*ssa.Return); ok {
-				return &Leak{Resource: r, Exit: ret}
-			}
+		if at == first && !seen[first] {
+			from = indexOf(r.Site) + 1
 		}
-		if stopped {
-			continue
+		exit, goesOn := g.through(&at, from, names)
+		if exit != nil {
+			return &Leak{Resource: r, Exit: exit}
 		}
-		for i, succ := range at.block.Succs {
-			if !seen[succ] && !failed(at.block, i, r.Err) {
-				seen[succ] = true
-				queue = append(queue, point{succ, 0})
+		for i := range at.block.Succs {
+			next, ok := at.next(i, r.Err)
+			if goesOn && ok && !seen[next] {
+				seen[next] = true
+				queue = append(queue, next)
 			}
 		}
 	}
 	return nil
+}
+
+// leakPoint is a block that a walk with a running resource comes to. failure is the error of a callee that took the
+// resource and gives it back when it fails; nil when the resource is the function's own.
+type leakPoint struct {
+	block   *ssa.BasicBlock
+	failure ssa.Value
+}
+
+// through walks a block from an instruction on. It returns the return that leaves the resource running, or whether the
+// walk goes on behind the block.
+func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value) (ssa.Instruction, bool) {
+	for _, instr := range at.block.Instrs[from:] {
+		if failure := g.failureOf(instr, names); failure != nil {
+			at.failure = failure
+			continue
+		}
+		if g.lets(instr, names) {
+			return nil, false
+		}
+		if ret, ok := instr.(*ssa.Return); ok {
+			if at.failure == nil || hands(ret, at.failure) {
+				return ret, false
+			}
+			return nil, false // the callee has it, as far as is known
+		}
+	}
+	return nil, true
+}
+
+// next returns the point behind a branch; ok is false where the resource was not made, or where a callee has taken it.
+func (at leakPoint) next(succ int, err ssa.Value) (leakPoint, bool) {
+	point := leakPoint{at.block.Succs[succ], at.failure}
+	if failed(at.block, succ, err) {
+		return point, false
+	}
+	if failed, tested := outcome(at.block, succ, at.failure); tested {
+		point.failure = nil
+		return point, failed
+	}
+	return point, true
 }
 
 // failed tells whether a branch is taken when the resource was not made at all.

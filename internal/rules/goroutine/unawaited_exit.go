@@ -44,9 +44,38 @@ func checkUnawaitedExit(pass *rule.Pass) {
 	}
 }
 
-// works tells whether a goroutine does more than a moment's work in memory: it calls other machines or never ends.
+// works tells whether a goroutine does more than a moment's work in memory: it calls other machines, never ends, or is
+// given what tells it when to end and runs code that is not seen with it.
 func works(pass *rule.Pass, spawn effects.Spawn) bool {
-	return pass.Effects.Work().Reach(spawn.Body) != nil || effects.Loops(spawn.Body)
+	return pass.Effects.Work().Reach(spawn.Body) != nil || effects.Loops(spawn.Body) || runsUntilTold(spawn.Body)
+}
+
+// runsUntilTold tells whether a function passes a context that it is given, or its Done channel, to a Run or Start of
+// other code: that is a loop by its contract.
+func runsUntilTold(body *ssa.Function) bool {
+	for _, param := range body.Params {
+		if !program.IsNamed(param.Type(), "context", "Context") {
+			continue
+		}
+		for site := range program.Sites(body) {
+			target := program.Target(site)
+			if target == nil || target.Name() != "Run" && target.Name() != "Start" {
+				continue
+			}
+			for _, arg := range site.Common().Args {
+				if arg == param || isDoneOf(arg, param) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isDoneOf tells whether v is the Done channel of a context.
+func isDoneOf(v, ctx ssa.Value) bool {
+	done, ok := v.(*ssa.Call)
+	return ok && done.Call.IsInvoke() && done.Call.Method.Name() == "Done" && done.Call.Value == ctx
 }
 
 func reportUnawaited(pass *rule.Pass, spawn effects.Spawn, exit ssa.Instruction) {

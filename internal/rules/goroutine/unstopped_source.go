@@ -67,19 +67,49 @@ func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rul
 	actor.Step(start, fmt.Sprintf("starts the %s with %s", r.What, effects.Describe(r.Site)), r.What+" runs")
 	actor.Step(exit, fmt.Sprintf("leaves %s without %s", program.Name(fn), r.Stop), r.What+" still runs, nobody refers to it")
 	s.Outcome("The %s, its goroutines and its buffers stay; each further call of %s adds one.", r.What, program.Name(fn))
-	report := rule.Report{
+	pass.Report(rule.Report{
 		Func: fn, Pos: start, End: endOf(p, r.Site), Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s of %s is not stopped on the way out at line %d; it runs on without an owner.", r.What, effects.Describe(r.Site), lineOf(p, exit)),
 		About:   r.What, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with the " + r.What + " running"}},
-		Fix:     rule.Fix{Description: fmt.Sprintf("stop the %s when the function is left", r.What)},
+		Fix:     fixOf(p, r, lineOf(p, exit)),
+	})
+}
+
+// fixOf stops a resource where its function ends, or only on the way out at a line where others get it on the other ways.
+func fixOf(p *program.Program, r effects.Resource, exit int) rule.Fix {
+	name, stmt := definition(p, r)
+	fix := rule.Fix{Description: fmt.Sprintf("stop the %s when the function is left", r.What)}
+	switch {
+	case r.Stop == "Shutdown":
+		fix.Description = fmt.Sprintf("stop the %s when its recorders are done", r.What)
+		fix.Sketch = fmt.Sprintf("go func() {\n\t<-ctx.Done()\n\t%s.%s()\n}()", orName(name, r), r.Stop)
+	case handedOut(r):
+		fix.Description = fmt.Sprintf("stop the %s before the return at line %d", r.What, exit)
+		fix.Sketch = fmt.Sprintf("%s.%s() // before the return at line %d", orName(name, r), r.Stop, exit)
+	case name != "" && r.Err == nil:
+		fix.Edits = []rule.Edit{{Pos: stmt.End(), End: stmt.End(), New: fmt.Sprintf("\ndefer %s.%s()", name, r.Stop)}}
+	default:
+		fix.Sketch = fmt.Sprintf("defer %s.%s() // behind the test of the error", orName(name, r), r.Stop)
 	}
-	if name, stmt := definition(p, r); name != "" && r.Err == nil {
-		report.Fix.Edits = []rule.Edit{{Pos: stmt.End(), End: stmt.End(), New: fmt.Sprintf("\ndefer %s.%s()", name, r.Stop)}}
-	} else {
-		report.Fix.Sketch = fmt.Sprintf("defer %s.%s() // behind the test of the error", orName(name, r), r.Stop)
+	return fix
+}
+
+// handedOut tells whether a resource is returned, or given to a function, somewhere: a deferred stop would end it for them.
+func handedOut(r effects.Resource) bool {
+	for _, alias := range effects.Aliases(r.Value) {
+		for _, ref := range *alias.Referrers() {
+			switch ref := ref.(type) {
+			case *ssa.Return:
+				return true
+			case ssa.CallInstruction:
+				if program.Receiver(ref) != alias {
+					return true
+				}
+			}
+		}
 	}
-	pass.Report(report)
+	return false
 }
 
 // severityOf is HIGH for what happens again and again.

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// failureOf returns the error of a call of own code that is given a resource, when the callee can fail without having
+// stopped or kept it: then the resource is the caller's again. nil for other instructions.
+func (g *Goroutines) failureOf(instr ssa.Instruction, names []ssa.Value) ssa.Value {
+	call, ok := instr.(*ssa.Call)
+	if !ok {
+		return nil
+	}
+	results := call.Call.Signature().Results()
+	if results.Len() == 0 || !types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
+		return nil
+	}
+	edges := g.p.Callees(call)
+	if len(edges) != 1 || edges[0].Arg >= 0 || edges[0].How == program.Starts {
+		return nil // which function runs is not known
+	}
+	given := false
+	for i, param := range edges[0].Callee.Params {
+		if !isName(program.ArgumentFor(edges[0], i), names) {
+			continue
+		}
+		if i == 0 && edges[0].Callee.Signature.Recv() != nil || !g.failsWith(edges[0].Callee, param) {
+			return nil // a method of the resource itself; or the callee sees to it on each way out
+		}
+		given = true
+	}
+	if !given {
+		return nil
+	}
+	if results.Len() == 1 {
+		return call
+	}
+	return tupleElement(call, results.Len()-1)
+}
+
+// isName tells whether a value, or what it was converted from, is one of the values.
+func isName(v ssa.Value, names []ssa.Value) bool {
+	for _, name := range names {
+		if v != nil && (v == name || stripChange(v) == name) {
+			return true
+		}
+	}
+	return false
+}
+
+// failsWith tells whether fn can return an error, and nothing else, before it stops a parameter, stores it or hands it on.
+func (g *Goroutines) failsWith(fn *ssa.Function, param *ssa.Parameter) bool {
+	if len(fn.Blocks) == 0 {
+		return false
+	}
+	names := aliases(param)
+	seen := map[*ssa.BasicBlock]bool{fn.Blocks[0]: true}
+	queue := []*ssa.BasicBlock{fn.Blocks[0]}
+	for len(queue) > 0 {
+		b := queue[0]
+		queue = queue[1:]
+		stopped := false
+		for _, instr := range b.Instrs {
+			if stopped = g.lets(instr, names) || stores(instr, names); stopped {
+				break
+			}
+			if ret, ok := instr.(*ssa.Return); ok && onlyError(ret) {
+				return true
+			}
+		}
+		for _, succ := range b.Succs {
+			if !stopped && !seen[succ] {
+				seen[succ] = true
+				queue = append(queue, succ)
+			}
+		}
+	}
+	return false
+}
+
+// stores tells whether an instruction keeps a value beyond its function, or in something that may.
+func stores(instr ssa.Instruction, names []ssa.Value) bool {
+	switch x := instr.(type) {
+	case *ssa.Store:
+		_, local := x.Addr.(*ssa.Alloc)
+		return !local && isName(x.Val, names)
+	case *ssa.MapUpdate:
+		return isName(x.Value, names)
+	case *ssa.Send:
+		return isName(x.X, names)
+	case *ssa.MakeClosure:
+		for _, bound := range x.Bindings {
+			if isName(bound, names) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyError tells whether a return hands out an error and zero values besides.
+func onlyError(ret *ssa.Return) bool {
+	last := len(ret.Results) - 1
+	for i, result := range ret.Results {
+		c, isConst := result.(*ssa.Const)
+		zero := isConst && c.Value == nil
+		if i < last && !zero || i == last && zero {
+			return false
+		}
+	}
+	return last >= 0
+}
+
+// outcome tells where a branch leads that tests a pending failure: failed or not; tested is false for other branches.
+func outcome(b *ssa.BasicBlock, succ int, failure ssa.Value) (failed, tested bool) {
+	branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+	if !ok {
+		return false, false
+	}
+	cmp, ok := branch.Cond.(*ssa.BinOp)
+	if !ok || cmp.X != failure || cmp.Op != token.NEQ && cmp.Op != token.EQL {
+		return false, false
+	}
+	return (cmp.Op == token.NEQ) == (succ == 0), true
+}
+
+// hands tells whether a return hands out a value.
+func hands(ret *ssa.Return, v ssa.Value) bool {
+	for _, result := range ret.Results {
+		if result == v {
+			return true
+		}
+	}
+	return false
+}
