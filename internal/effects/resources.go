@@ -196,9 +196,12 @@ func failed(b *ssa.BasicBlock, succ int, err ssa.Value) bool {
 	return cmp.Op == token.NEQ && succ == 0 || cmp.Op == token.EQL && succ == 1
 }
 
-// sameValue looks through a variable that was assigned once just before it was read.
+// sameValue looks through a variable that was assigned on one or several branches just before it was read.
 func sameValue(v, want ssa.Value) bool {
 	if v == want {
+		return true
+	}
+	if phi, ok := v.(*ssa.Phi); ok && slices.Contains(phi.Edges, want) {
 		return true
 	}
 	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
