@@ -61,9 +61,13 @@ func (e *Effects) TextOf(v ssa.Value) Text {
 
 const maxForms = 12
 
+// maxSteps bounds the search for one text: where fields are set from fields that are set from fields, the ways multiply.
+const maxSteps = 5000
+
 type renderer struct {
 	e       *Effects
 	seen    map[ssa.Value]bool
+	steps   int
 	partial bool
 	unset   string
 }
@@ -74,7 +78,8 @@ func (r *renderer) unknown() []string {
 }
 
 func (r *renderer) forms(v ssa.Value, depth int) []string {
-	if depth > 12 || r.seen[v] {
+	r.steps++
+	if depth > 12 || r.steps > maxSteps || r.seen[v] {
 		return r.unknown()
 	}
 	r.seen[v] = true
