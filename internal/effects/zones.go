@@ -58,7 +58,7 @@ func (e *Effects) zoneDecision(call *ssa.Call) (what string, t ssa.Value) {
 	case recv == nil:
 	case target.Name() == "Next" && strings.Contains(target.Pkg().Path(), "cron") && len(e.Program.Static(call)) == 0:
 		arg := call.Call.Args[len(call.Call.Args)-1]
-		if isMoment(arg.Type()) && !e.zonedSchedule(recv) {
+		if isMoment(arg.Type()) && !e.zonedSchedule(recv) && !onlyWhether(call) {
 			return "schedule", arg
 		}
 	case target.Pkg().Path() == "time" && isMoment(recv.Type()):
@@ -70,6 +70,20 @@ func (e *Effects) zoneDecision(call *ssa.Call) (what string, t ssa.Value) {
 		}
 	}
 	return "", nil
+}
+
+// onlyWhether tells whether nothing is asked of a time but whether there is one.
+func onlyWhether(call *ssa.Call) bool {
+	if call.Referrers() == nil || len(*call.Referrers()) == 0 {
+		return false
+	}
+	for _, ref := range *call.Referrers() {
+		use, ok := ref.(*ssa.Call)
+		if !ok || program.Target(use) == nil || program.Target(use).Name() != "IsZero" {
+			return false
+		}
+	}
+	return true
 }
 
 // zonedSchedule tells whether the text that a schedule was parsed from names its zone, or its parser is told one.
