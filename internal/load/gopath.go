@@ -23,11 +23,16 @@ const beforeModules = "1.12"
 var vendorTools = []string{"Gopkg.lock", "glide.lock", "Godeps/Godeps.json", "vendor/vendor.json", "vendor.conf"}
 
 // gopathRoot returns the directory of the project that holds dir, when it is one from before modules: it has a vendor
-// directory and no go.mod. It returns "" when there is none.
+// directory, or the list of a tool that fills one, and no go.mod. It returns "" when there is none.
 func gopathRoot(dir string) string {
 	for {
 		if info, err := os.Stat(filepath.Join(dir, "vendor")); err == nil && info.IsDir() {
 			return dir
+		}
+		for _, name := range vendorTools {
+			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+				return dir // its vendor directory was not filled: what it imports is missing, and told
+			}
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
