@@ -63,7 +63,7 @@ func (c *Contexts) afterEnd(at ssa.Instruction) bool {
 
 // ends tells whether ch tells of an end: ctx.Done(), a stop channel of empty structs, or a channel of signals.
 func (c *Contexts) ends(ch ssa.Value) bool {
-	if done, ok := stripChange(ch).(*ssa.Call); ok && isDoneCall(done) {
+	if done, ok := stripped(ch).(*ssa.Call); ok && isDoneCall(done) {
 		return true
 	}
 	t := chanElem(ch)

@@ -255,7 +255,7 @@ func ContextArgument(site ssa.CallInstruction) ssa.Value {
 		if isContextType(arg.Type()) {
 			return arg
 		}
-		if done, ok := stripChange(arg).(*ssa.Call); ok && isDoneCall(done) {
+		if done, ok := stripped(arg).(*ssa.Call); ok && isDoneCall(done) {
 			return program.Receiver(done)
 		}
 	}

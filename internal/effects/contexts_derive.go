@@ -256,19 +256,3 @@ func isContextMethod(site ssa.CallInstruction, name string) bool {
 	common := site.Common()
 	return common.IsInvoke() && common.Method.Name() == name && isContextType(common.Value.Type())
 }
-
-// stripChange looks through conversions that change no value.
-func stripChange(v ssa.Value) ssa.Value {
-	for {
-		switch x := v.(type) {
-		case *ssa.ChangeType:
-			v = x.X
-		case *ssa.MakeInterface:
-			v = x.X
-		case *ssa.ChangeInterface:
-			v = x.X
-		default:
-			return v
-		}
-	}
-}

@@ -230,7 +230,7 @@ func selectBranch(branch *ssa.If) (*ssa.Select, int) {
 
 // silent tells whether a receive from ch waits for ever: it is the Done channel of a context that nothing ends.
 func (g *Goroutines) silent(ch ssa.Value) bool {
-	done, ok := stripChange(ch).(*ssa.Call)
+	done, ok := stripped(ch).(*ssa.Call)
 	return ok && isDoneCall(done) && g.unending(done.Call.Value)
 }
 
@@ -240,7 +240,7 @@ func (g *Goroutines) open(ch ssa.Value) bool {
 	if timerChannel(ch) || isGlobal(ch, "k8s.io/apimachinery/pkg/util/wait", "NeverStop") {
 		return true
 	}
-	if done, ok := stripChange(ch).(*ssa.Call); ok && isDoneCall(done) {
+	if done, ok := stripped(ch).(*ssa.Call); ok && isDoneCall(done) {
 		return g.unending(done.Call.Value)
 	}
 	srcs := g.p.Sources(ch)
@@ -260,7 +260,7 @@ func (g *Goroutines) open(ch ssa.Value) bool {
 
 // isGlobal tells whether v is the package variable, or a load of it.
 func isGlobal(v ssa.Value, pkg, name string) bool {
-	v = stripChange(v)
+	v = stripped(v)
 	if load, ok := v.(*ssa.UnOp); ok {
 		v = load.X
 	}
@@ -270,7 +270,7 @@ func isGlobal(v ssa.Value, pkg, name string) bool {
 
 // timerChannel tells whether ch is the field C of a Ticker or Timer, or the result of time.Tick: these are never closed.
 func timerChannel(ch ssa.Value) bool {
-	switch v := stripChange(ch).(type) {
+	switch v := stripped(ch).(type) {
 	case *ssa.UnOp:
 		if f, ok := v.X.(*ssa.FieldAddr); ok && v.Op == token.MUL {
 			return program.IsNamed(f.X.Type(), "time", "Ticker") || program.IsNamed(f.X.Type(), "time", "Timer")
@@ -349,7 +349,7 @@ func (g *Goroutines) WaitsForNothing(spawn Spawn) *Endless {
 			if ch == nil {
 				continue
 			}
-			done, ok := stripChange(ch).(*ssa.Call)
+			done, ok := stripped(ch).(*ssa.Call)
 			if !ok || !isDoneCall(done) || !g.someUnending(done.Call.Value) {
 				return nil
 			}

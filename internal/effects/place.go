@@ -312,6 +312,7 @@ func (e *Effects) handsBack(fn *ssa.Function, result int) (index int, ok bool) {
 	return index, index >= 0
 }
 
+// stripped looks through conversions that change no value.
 func stripped(v ssa.Value) ssa.Value {
 	for {
 		switch x := v.(type) {

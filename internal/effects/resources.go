@@ -238,7 +238,7 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 	switch instr := instr.(type) {
 	case *ssa.Return:
 		for _, res := range instr.Results {
-			if slices.Contains(names, stripChange(res)) || slices.Contains(names, res) {
+			if slices.Contains(names, stripped(res)) || slices.Contains(names, res) {
 				return true
 			}
 		}
@@ -248,7 +248,7 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 			return stops(program.Target(instr))
 		}
 		for i, arg := range common.Args {
-			if !slices.Contains(names, arg) && !slices.Contains(names, stripChange(arg)) {
+			if !slices.Contains(names, arg) && !slices.Contains(names, stripped(arg)) {
 				continue
 			}
 			return g.takes(instr, i)

@@ -47,7 +47,7 @@ func (g *Goroutines) failureOf(instr ssa.Instruction, names []ssa.Value) ssa.Val
 // isName tells whether a value, or what it was converted from, is one of the values.
 func isName(v ssa.Value, names []ssa.Value) bool {
 	for _, name := range names {
-		if v != nil && (v == name || stripChange(v) == name) {
+		if v != nil && (v == name || stripped(v) == name) {
 			return true
 		}
 	}

@@ -157,7 +157,7 @@ func (t TimePair) TieBreak() bool {
 // aboutNil tells whether a condition asks for nothing but whether something is there.
 func aboutNil(cond ssa.Value) bool {
 	op, ok := cond.(*ssa.BinOp)
-	return ok && (isNil(op.X) || isNil(op.Y))
+	return ok && (program.IsNil(op.X) || program.IsNil(op.Y))
 }
 
 // isOrdering tells whether a function has the shape of less(i, j int) bool or compare(a, b T) int. One that takes two
@@ -227,9 +227,4 @@ func (e *Effects) isStamp(st *ssa.Store) bool {
 		}
 	}
 	return false
-}
-
-func isNil(v ssa.Value) bool {
-	c, ok := v.(*ssa.Const)
-	return ok && c.IsNil()
 }

@@ -85,7 +85,7 @@ func watchReceive(instr ssa.Instruction) (event, closed ssa.Value, ok bool) {
 
 func isResultChan(ch ssa.Value) bool {
 	for _, v := range append([]ssa.Value{ch}, storedValues(ch)...) {
-		call, ok := stripChange(v).(*ssa.Call)
+		call, ok := stripped(v).(*ssa.Call)
 		if !ok {
 			continue
 		}

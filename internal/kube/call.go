@@ -29,6 +29,7 @@ type Call struct {
 	PatchType   string // merge, strategic, json, apply; "argument" when an argument says
 	Begins      Effect // RequestBuilder: what the chain's end does
 	Shared      bool   // returned pointers alias a cache
+	GivesUp     bool   // repeats a function for a time or a number of attempts, and ends by itself
 
 	Since, Until string // versions of the module that have the symbol; "" is open
 	absent       [2]string

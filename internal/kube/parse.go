@@ -28,6 +28,7 @@ import (
 //	guard= from= sub= touches= patch= begins=   Protection, Provenance, Subresource, Touches, PatchType, Begins
 //	since= until= absent=FIRST..LAST            versions of the module, inclusive; the first two also for a whole package
 //	shared                                      Shared
+//	gives-up                                    GivesUp
 //
 //go:embed table/*.txt
 var tableFiles embed.FS
@@ -204,7 +205,7 @@ func (c *Call) readWords(words []string) error {
 			return fmt.Errorf("%s is given twice", key)
 		}
 		seen = append(seen, key)
-		if hasValue == (key == "shared") || hasValue && value == "" {
+		if hasValue == (key == "shared" || key == "gives-up") || hasValue && value == "" {
 			return fmt.Errorf("%q is not understood", word)
 		}
 		if err := c.readWord(key, value); err != nil {
@@ -246,6 +247,8 @@ func (c *Call) readWord(key, value string) error {
 		c.Touches = value
 	case "since", "until", "absent":
 		return c.readVersion(key, value)
+	case "gives-up":
+		c.GivesUp = true
 	case "shared":
 		c.Shared = true
 	default:

@@ -172,6 +172,9 @@ func describe(c *Call) string {
 	if c.Shared {
 		words = append(words, "shared")
 	}
+	if c.GivesUp {
+		words = append(words, "gives-up")
+	}
 	return strings.Join(words, " ")
 }
 

@@ -205,20 +205,7 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 // loops tells whether the library call at site runs the function it is given for as long as the process lives.
 func (p *Program) loops(site ssa.CallInstruction) bool {
 	row := Model(site)
-	return row != nil && (row.Effect == kube.SpawnGoroutine || row.Effect == kube.Block && !givesUp(row))
-}
-
-// givesUp tells whether a library call that repeats a function ends by itself, after a time or a number of attempts:
-// the polls of package wait that are named after neither a stop channel nor infinity, and its back-offs.
-func givesUp(row *kube.Call) bool {
-	if row.Pkg != "k8s.io/apimachinery/pkg/util/wait" {
-		return false
-	}
-	switch row.Name {
-	case "Poll", "PollImmediate", "PollWithContext", "PollImmediateWithContext", "PollUntilContextTimeout", "ExponentialBackoff", "ExponentialBackoffWithContext":
-		return true
-	}
-	return false
+	return row != nil && (row.Effect == kube.SpawnGoroutine || row.Effect == kube.Block && !row.GivesUp)
 }
 
 // spreadDomains prepares the answers of DomainOf.

@@ -97,7 +97,7 @@ func (p *Program) managerWorkers() (bool, string) {
 			for _, store := range stores {
 				several, _ := p.moreThanOne([]ssa.Value{store.Val})
 				wide.all = wide.all || several && field.Name() == "MaxConcurrentReconciles"
-				wide.byKind = wide.byKind || !isNil(store.Val) && field.Name() == "GroupKindConcurrency"
+				wide.byKind = wide.byKind || !IsNil(store.Val) && field.Name() == "GroupKindConcurrency"
 			}
 		}
 		p.managerWide = wide
@@ -119,7 +119,8 @@ func isControllerConfig(t *types.Named) bool {
 // workers is what a manager says of all its controllers.
 type workers struct{ all, byKind bool }
 
-func isNil(v ssa.Value) bool {
+// IsNil tells whether a value is the constant nil.
+func IsNil(v ssa.Value) bool {
 	c, ok := v.(*ssa.Const)
-	return ok && c.Value == nil
+	return ok && c.IsNil()
 }

@@ -22,7 +22,7 @@ func (m *Memory) before(a, b *Access, of *program.Root) bool {
 		return true
 	}
 	if of.Entry != nil {
-		return m.Program.RegisteredAfter(a.At, of.Entry)
+		return false // no group counts what others run
 	}
 	return slices.ContainsFunc(m.groupsOf(of), func(group Place) bool { return m.waitedFor(a.At, group, 0) })
 }
