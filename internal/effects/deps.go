@@ -273,15 +273,7 @@ func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
 	if w.depth >= 3 {
 		return
 	}
-	inner := &depWalk{e: w.e, fn: callee, seen: make(map[ssa.Value]bool), depth: w.depth + 1}
-	inner.out.Constant = true
-	for _, b := range callee.Blocks {
-		if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && result < len(ret.Results) {
-			inner.value(ret.Results[result])
-			inner.answered(ret, ret.Results[result])
-		}
-	}
-	got := inner.out
+	got := w.e.answer(answerKey{callee, result, w.depth + 1})
 	w.out.Now = w.out.Now || got.Now
 	w.out.Random = w.out.Random || got.Random
 	w.out.Append = w.out.Append || got.Append
@@ -304,6 +296,31 @@ func (w *depWalk) through(call *ssa.Call, callee *ssa.Function, result int) {
 			w.out.addPlace(moved(p, at, w.e.isObject(param.Type())))
 		}
 	}
+}
+
+// answerKey is a result of a function, and how many calls lead to it from what is asked: fewer are followed from there on.
+type answerKey struct {
+	fn     *ssa.Function
+	result int
+	depth  int
+}
+
+// answer says what a result of a function is computed from, in the terms of the function. Each is found once: an
+// interface that many types implement is called from everywhere.
+func (e *Effects) answer(key answerKey) Deps {
+	if known, ok := e.answers[key]; ok {
+		return known
+	}
+	w := &depWalk{e: e, fn: key.fn, seen: make(map[ssa.Value]bool), depth: key.depth}
+	w.out.Constant = true
+	for _, b := range key.fn.Blocks {
+		if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && key.result < len(ret.Results) {
+			w.value(ret.Results[key.result])
+			w.answered(ret, ret.Results[key.result])
+		}
+	}
+	e.answers[key] = w.out.clipped()
+	return e.answers[key]
 }
 
 // answered adds the tests that lead a function to return a constant truth value.

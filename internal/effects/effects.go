@@ -24,6 +24,12 @@ type Effects struct {
 	events  map[*ssa.Function][]*Event
 	guards  map[*ssa.BasicBlock]Deps
 	deps    map[depKey]Deps
+	// answers are what results of functions are computed from, places what values name, handed which parameter a function
+	// hands back, returned the objects that it returns: answers given before.
+	answers  map[answerKey]Deps
+	places   map[depKey][]Place
+	handed   map[resultKey]int
+	returned map[*ssa.Function][]returnedObject
 	objects map[types.Type]bool
 	// apiParts remembers which types API objects are made of.
 	apiParts map[*types.Named]bool
@@ -49,6 +55,10 @@ func Build(p *program.Program) *Effects {
 		events:   make(map[*ssa.Function][]*Event),
 		guards:   make(map[*ssa.BasicBlock]Deps),
 		deps:     make(map[depKey]Deps),
+		answers:  make(map[answerKey]Deps),
+		places:   make(map[depKey][]Place),
+		handed:   make(map[resultKey]int),
+		returned: make(map[*ssa.Function][]returnedObject),
 		objects:  make(map[types.Type]bool),
 		apiParts: make(map[*types.Named]bool),
 		lifted:   make(map[*Event]bool),

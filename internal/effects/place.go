@@ -52,8 +52,13 @@ type placer struct {
 // Places returns the places that v can name in fn: where a pointer points, or what a loaded field was loaded from. The
 // answer is empty when v has nothing to do with a variable, such as a constant.
 func (e *Effects) Places(fn *ssa.Function, v ssa.Value) []Place {
+	key := depKey{fn, v}
+	if known, ok := e.places[key]; ok {
+		return known
+	}
 	pl := placer{e: e, fn: fn, known: make(map[ssa.Value][]Place)}
-	return pl.of(v)
+	e.places[key] = slices.Clip(pl.of(v))
+	return e.places[key]
 }
 
 // Place returns the one place that v names in fn; ok is false when there is none or more than one.
@@ -289,6 +294,23 @@ func (pl *placer) chained(call *ssa.Call) ssa.Value {
 
 // handsBack tells whether a function's result is always one of its parameters, and which.
 func (e *Effects) handsBack(fn *ssa.Function, result int) (index int, ok bool) {
+	key := resultKey{fn, result}
+	index, known := e.handed[key]
+	if !known {
+		index = handedBack(fn, result)
+		e.handed[key] = index
+	}
+	return index, index >= 0
+}
+
+// resultKey is a result of a function.
+type resultKey struct {
+	fn     *ssa.Function
+	result int
+}
+
+// handedBack returns the index of the parameter that a function's result always is, or -1.
+func handedBack(fn *ssa.Function, result int) (index int) {
 	index = -1
 	for _, b := range fn.Blocks {
 		ret, isRet := b.Instrs[len(b.Instrs)-1].(*ssa.Return)
@@ -301,15 +323,15 @@ func (e *Effects) handsBack(fn *ssa.Function, result int) (index int, ok bool) {
 		}
 		param, isParam := stripped(v).(*ssa.Parameter)
 		if !isParam {
-			return -1, false
+			return -1
 		}
 		at := paramIndex(fn, param)
 		if index >= 0 && at != index {
-			return -1, false
+			return -1
 		}
 		index = at
 	}
-	return index, index >= 0
+	return index
 }
 
 // stripped looks through conversions that change no value.

@@ -19,7 +19,7 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 		return
 	}
 	results := g.results(edge)
-	t := &translation{g: g, edge: edge, results: results}
+	t := &translation{g: g, edge: edge, results: results, known: make(map[Place][]Place)}
 	for _, ev := range inner {
 		if len(ev.Chain) >= maxChain || ev.Kind == Change && isCopier(edge.Callee) {
 			continue
@@ -49,26 +49,48 @@ func (g *gatherer) results(edge program.Edge) map[Object]ssa.Value {
 		return nil
 	}
 	out := make(map[Object]ssa.Value)
-	for _, b := range edge.Callee.Blocks {
+	for _, o := range g.e.returnedBy(edge.Callee) {
+		value := resultValue(call, o.result, edge.Callee.Signature.Results().Len())
+		if value == nil {
+			continue
+		}
+		keep(out, o.Object, value)
+		if strings.HasSuffix(o.Base, "Items") {
+			keep(out, Object{Root: o.Root, Base: strings.TrimSuffix(strings.TrimSuffix(o.Base, "Items"), ".")}, value)
+		}
+	}
+	return out
+}
+
+// returnedObject is an object of its own that a function returns.
+type returnedObject struct {
+	result int
+	Object
+}
+
+// returnedBy lists the objects that a function returns, those that its caller gave it left out.
+func (e *Effects) returnedBy(fn *ssa.Function) []returnedObject {
+	if known, ok := e.returned[fn]; ok {
+		return known
+	}
+	var out []returnedObject
+	seen := make(map[returnedObject]bool)
+	for _, b := range fn.Blocks {
 		ret, isRet := b.Instrs[len(b.Instrs)-1].(*ssa.Return)
 		if !isRet {
 			continue
 		}
 		for i, res := range ret.Results {
-			value := resultValue(call, i, len(ret.Results))
-			if value == nil {
-				continue
-			}
-			for _, o := range g.e.Objects(edge.Callee, res) {
-				if _, isParam := o.Root.(*ssa.Parameter); !isParam {
-					keep(out, o, value)
-					if strings.HasSuffix(o.Base, "Items") {
-						keep(out, Object{Root: o.Root, Base: strings.TrimSuffix(strings.TrimSuffix(o.Base, "Items"), ".")}, value)
-					}
+			for _, o := range e.Objects(fn, res) {
+				one := returnedObject{i, o}
+				if _, isParam := o.Root.(*ssa.Parameter); !isParam && !seen[one] {
+					seen[one] = true
+					out = append(out, one)
 				}
 			}
 		}
 	}
+	e.returned[fn] = out
 	return out
 }
 
@@ -96,6 +118,8 @@ type translation struct {
 	g       *gatherer
 	edge    program.Edge
 	results map[Object]ssa.Value
+	// known are the answers of place.
+	known map[Place][]Place
 }
 
 // event returns the event once for each object that the caller can mean; none if the caller cannot see it.
@@ -153,6 +177,15 @@ func (t *translation) converted(ev *Event) []Place {
 
 // place translates a place of the callee; empty when the caller cannot see it.
 func (t *translation) place(p Place) []Place {
+	known, ok := t.known[p]
+	if !ok {
+		known = t.find(p)
+		t.known[p] = known
+	}
+	return known
+}
+
+func (t *translation) find(p Place) []Place {
 	switch root := p.Root.(type) {
 	case *ssa.Parameter:
 		if root.Parent() != t.edge.Callee {
