@@ -63,6 +63,7 @@ type Concurrency struct {
 	pairs  map[funcPair][]Meeting
 	first  map[*ssa.Function][]*Root
 	lateAt map[lateKey]bool
+	setUp  map[lateKey]bool
 	once   map[*ssa.Function]bool
 }
 
@@ -84,6 +85,7 @@ func (p *Program) Concurrency() *Concurrency {
 		pairs:    make(map[funcPair][]Meeting),
 		first:    make(map[*ssa.Function][]*Root),
 		lateAt:   make(map[lateKey]bool),
+		setUp:    make(map[lateKey]bool),
 		once:     make(map[*ssa.Function]bool),
 	}
 	p.concurrency = c
@@ -376,6 +378,8 @@ func (c *Concurrency) beside(x, y *Root, instr ssa.Instruction) bool {
 		return c.LateFor(x, y, instr)
 	case y.Entry != nil && !y.once() && !x.Again && c.p.RunsOnce(instr):
 		return false // a step of starting up: the framework calls nobody before
+	case c.setsUp(x, y, instr):
+		return false
 	case (!x.Again || y.joined) && c.StartsRoot(x, y):
 		return c.LateFor(x, y, instr)
 	}
@@ -441,24 +445,7 @@ func (c *Concurrency) startersOf(y *Root) map[*ssa.Function]bool {
 	if known := c.starters[y]; known != nil {
 		return known
 	}
-	set := make(map[*ssa.Function]bool)
-	var queue []*ssa.Function
-	for _, s := range y.Sites {
-		queue = append(queue, s.Parent())
-	}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		if set[at] {
-			continue
-		}
-		set[at] = true
-		for _, e := range c.p.Callers(at) {
-			if e.How != Starts {
-				queue = append(queue, e.Caller())
-			}
-		}
-	}
+	set := c.leadingTo(y.Sites)
 	c.starters[y] = set
 	return set
 }

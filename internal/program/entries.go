@@ -48,6 +48,9 @@ type Entry struct {
 	Manager *Manager
 	// Requeues is set when the framework calls the entry again after it returned an error.
 	Requeues bool
+
+	// sites are the calls that hand the entry to its framework, as far as they are seen.
+	sites []ssa.CallInstruction
 }
 
 // String renders the entry for a sentence: HTTP handler (*API).Ping.
@@ -104,11 +107,15 @@ func (f *finder) add(e *Entry) {
 	if e.Func == nil || !f.p.Own(e.Func) {
 		return
 	}
-	if old := f.found[e.Func]; old != nil && (f.atHome(old) || !f.atHome(e)) {
-		if old.Manager == nil {
-			old.Manager = e.Manager
+	if old := f.found[e.Func]; old != nil {
+		e.sites = append(old.sites, e.sites...)
+		if f.atHome(old) || !f.atHome(e) {
+			old.sites = e.sites
+			if old.Manager == nil {
+				old.Manager = e.Manager
+			}
+			return
 		}
-		return
 	}
 	if f.p.InTest(e.Func) {
 		e.Domain, e.Because = Test, "stands in a test file"
@@ -146,7 +153,7 @@ func (f *finder) registration(site ssa.CallInstruction) {
 // onManager handles manager.Add, builder.Complete, builder.Build and controller.New.
 func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 	mgr := f.p.managerOf(site)
-	for _, arg := range site.Common().Args {
+	for _, arg := range f.registered(site) {
 		registered := f.p.concreteTypes(arg)
 		decorator := f.leaderDecorator(registered)
 		for _, t := range registered {
@@ -155,20 +162,35 @@ func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 				if decorator != nil && m != decorator {
 					domain, because = LeaderOnly, fmt.Sprintf("is a reconciler that %s runs once elected", Name(decorator))
 				}
-				f.add(&Entry{Func: m, Kind: EntryReconcile, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr, Requeues: true})
+				f.add(&Entry{Func: m, Kind: EntryReconcile, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr, Requeues: true,
+					sites: []ssa.CallInstruction{site}})
 			}
 			if m := f.method(t, "Start"); m != nil && row.Name == "Add" {
 				domain, because := f.runnableDomain(t, mgr)
-				f.add(&Entry{Func: m, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr})
+				f.add(&Entry{Func: m, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr,
+					sites: []ssa.CallInstruction{site}})
 			}
 		}
 		if row.Name == "Add" || row.Effect == kube.RegisterLeaderRunnable {
 			for _, fn := range f.p.functionsOf(arg) {
 				domain, because := mgr.electedDomain("is a plain runnable")
-				f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr})
+				f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr,
+					sites: []ssa.CallInstruction{site}})
 			}
 		}
 	}
+}
+
+// registered returns what a call hands to a manager: its arguments, and the reconciler among the options of a controller.
+func (f *finder) registered(site ssa.CallInstruction) []ssa.Value {
+	out := slices.Clone(site.Common().Args)
+	for _, arg := range site.Common().Args {
+		if IsNamed(arg.Type(), controllerPkg, "Options") || IsNamed(arg.Type(), controllerPkg, "TypedOptions") {
+			reconcilers, _ := f.p.FieldOf(arg, "Reconciler")
+			out = append(out, reconcilers...)
+		}
+	}
+	return out
 }
 
 // leaderDecorator returns the Reconcile method among the registered types that passes on to another reconciler behind a
@@ -198,7 +220,7 @@ func (f *finder) everyReplica(site ssa.CallInstruction) {
 			if fn.Signature.Results().Len() == 1 && fn.Signature.Params().Len() == 1 && isRequest(fn.Signature.Params().At(0).Type()) {
 				kind, because = EntryProbe, "health checks run on every replica"
 			}
-			f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: because, Pos: site.Pos()})
+			f.add(&Entry{Func: fn, Kind: kind, Domain: EveryReplica, Because: because, Pos: site.Pos(), sites: []ssa.CallInstruction{site}})
 		}
 	}
 }
@@ -223,7 +245,8 @@ func (f *finder) service(site ssa.CallInstruction) {
 		}
 		for _, t := range f.p.concreteTypes(arg) {
 			for m := range service.Methods() {
-				f.add(&Entry{Func: f.method(t, m.Name()), Kind: EntryGRPC, Domain: EveryReplica, Because: "gRPC servers run on every replica", Pos: site.Pos()})
+				f.add(&Entry{Func: f.method(t, m.Name()), Kind: EntryGRPC, Domain: EveryReplica, Because: "gRPC servers run on every replica", Pos: site.Pos(),
+					sites: []ssa.CallInstruction{site}})
 			}
 		}
 	}
@@ -245,16 +268,22 @@ func flatten(args []ssa.Value) []ssa.Value {
 func (f *finder) informer(site ssa.CallInstruction, row *kube.Call) {
 	for _, arg := range flatten(site.Common().Args) {
 		for _, fn := range f.p.functionsOf(arg) {
-			f.add(f.informerEntry(fn, site.Pos()))
+			f.add(f.informerAt(fn, site))
 		}
 		for _, t := range f.p.concreteTypes(arg) {
 			for _, name := range []string{"OnAdd", "OnUpdate", "OnDelete", "Create", "Update", "Delete", "Generic"} {
 				if m := f.method(t, name); m != nil {
-					f.add(f.informerEntry(m, site.Pos()))
+					f.add(f.informerAt(m, site))
 				}
 			}
 		}
 	}
+}
+
+func (f *finder) informerAt(fn *ssa.Function, site ssa.CallInstruction) *Entry {
+	e := f.informerEntry(fn, site.Pos())
+	e.sites = []ssa.CallInstruction{site}
+	return e
 }
 
 func (f *finder) informerEntry(fn *ssa.Function, pos token.Pos) *Entry {

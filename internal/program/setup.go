@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// setsUp tells whether an instruction of x is a step of setting up for y: x runs once, it is x that brings y about, and it
+// does so only after the instruction. What brings a goroutine about is whoever starts it, or registers its entry point.
+func (c *Concurrency) setsUp(x, y *Root, instr ssa.Instruction) bool {
+	if x.Again || x.Parallel || !c.ofMain(x) {
+		return false
+	}
+	key := lateKey{x, y, instr}
+	known, ok := c.setUp[key]
+	if !ok {
+		known = c.beginsAfter(x, y, instr, make(map[*Root]bool))
+		c.setUp[key] = known
+	}
+	return known
+}
+
+// ofMain tells whether the start of a program starts a goroutine.
+func (c *Concurrency) ofMain(x *Root) bool {
+	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
+		return slices.ContainsFunc(c.roots[site.Parent()], (*Root).once)
+	})
+}
+
+// beginsAfter tells whether every call that brings y about is made by x after instr, or by what x brings about after it.
+// Calls in other programs and in functions that nobody calls do not count.
+func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*Root]bool) bool {
+	seen[y] = true
+	sites := c.broughtAbout(y)
+	if len(sites) == 0 || c.mayFollow(x, sites, instr) {
+		return false
+	}
+	for _, site := range sites {
+		for _, by := range c.roots[site.Parent()] {
+			if by == x || seen[by] || by.once() && !c.StartsRoot(by, x) || !by.Known() {
+				continue
+			}
+			if !c.beginsAfter(x, by, instr, seen) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// broughtAbout returns the calls that start a goroutine or hand an entry point to its framework.
+func (c *Concurrency) broughtAbout(y *Root) []ssa.CallInstruction {
+	if y.Entry != nil {
+		return append(slices.Clone(y.Sites), y.Entry.sites...)
+	}
+	return y.Sites
+}
+
+// mayFollow tells whether an instruction can run in x after one of some calls.
+func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, instr ssa.Instruction) bool {
+	leads := c.leadingTo(sites)
+	type step struct {
+		at ssa.Instruction
+		in *ssa.Function // that the step calls and where the instruction is, nil at the instruction itself
+	}
+	seen := make(map[*ssa.Function]bool)
+	for queue := []step{{at: instr}}; len(queue) > 0; queue = queue[1:] {
+		at, fn := queue[0].at, queue[0].at.Parent()
+		for site := range Sites(fn) {
+			if !MayPrecede(site, at) {
+				continue
+			}
+			if slices.Contains(sites, site) {
+				return true
+			}
+			for _, e := range c.p.Callees(site) {
+				// Of a list of functions that a loop calls in turn, each is called once.
+				again := site == at && e.Callee == queue[0].in && site.Common().StaticCallee() == nil
+				if e.How != Starts && leads[e.Callee] && !again {
+					return true
+				}
+			}
+		}
+		if seen[fn] || fn == x.Func {
+			continue
+		}
+		seen[fn] = true
+		for _, e := range c.p.Callers(fn) {
+			if e.How != Starts && c.below[x][e.Caller()] {
+				queue = append(queue, step{e.Site, fn})
+			}
+		}
+	}
+	return false
+}
+
+// leadingTo returns the functions that make one of some calls, themselves or through others.
+func (c *Concurrency) leadingTo(sites []ssa.CallInstruction) map[*ssa.Function]bool {
+	set := make(map[*ssa.Function]bool)
+	var queue []*ssa.Function
+	for _, s := range sites {
+		queue = append(queue, s.Parent())
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if set[queue[0]] {
+			continue
+		}
+		set[queue[0]] = true
+		for _, e := range c.p.Callers(queue[0]) {
+			if e.How != Starts {
+				queue = append(queue, e.Caller())
+			}
+		}
+	}
+	return set
+}
