@@ -24,6 +24,8 @@ type Locks struct {
 	blocks    map[*ssa.Function]*summary[*Block]
 	entry     map[*ssa.Function]*entryHeld
 	acquirers map[Place][]ssa.CallInstruction // made when first asked for
+	flags     map[*ssa.Function][]*ssa.Parameter
+	asking    map[*ssa.Function]bool // functions whose callers are being asked what they hold
 }
 
 // Holding is a lock that is held, and since where.
@@ -68,7 +70,9 @@ func buildLocks(p *program.Program) *Locks {
 		ops:     make(map[ssa.CallInstruction]lockOp),
 		flows:   make(map[*ssa.Function]*Flow),
 		nets:    make(map[*ssa.Function]*net),
+		asking:  make(map[*ssa.Function]bool),
 	}
+	l.findFlags()
 	l.walkAll()
 	l.sumTakes()
 	l.sumBlocks()
@@ -128,7 +132,7 @@ func (f *Flow) At(instr ssa.Instruction) Point {
 func (l *Locks) Held(instr ssa.Instruction) []Holding {
 	at := l.flows[instr.Parent()].At(instr)
 	out := slices.Clone(at.Must)
-	for _, h := range l.entryOf(instr.Parent()) {
+	for _, h := range l.entryAt(instr) {
 		if !slices.ContainsFunc(at.Dropped, func(d Lock) bool { return d.Place == h.Lock.Place }) {
 			out = append(out, h)
 		}

@@ -46,6 +46,7 @@ func (l *Locks) spreadHeld() {
 		}
 	}
 	waiting := make(map[*ssa.Function]bool)
+	asked := make(map[*ssa.Function]int)
 	put := func(fn *ssa.Function) {
 		if !waiting[fn] && l.entry[fn].known() {
 			waiting[fn] = true
@@ -57,7 +58,15 @@ func (l *Locks) spreadHeld() {
 		queue = queue[1:]
 		waiting[fn] = false
 		for _, e := range l.program.CallsFrom(fn) {
-			if e.How != program.Starts && l.handDown(fn, e) {
+			if e.How == program.Starts || l.unasked(e.Site) {
+				continue
+			}
+			// Whose callers say by a flag what they hold is asked again: what one of them holds may have changed.
+			again := len(l.flags[e.Callee]) > 0 && asked[e.Callee] < flagRounds
+			if again {
+				asked[e.Callee]++
+			}
+			if l.handDown(fn, e) || again {
 				put(e.Callee)
 			}
 		}
@@ -68,6 +77,9 @@ func (l *Locks) spreadHeld() {
 		}
 	}
 }
+
+// flagRounds bounds how often a function is looked at again because a caller was.
+const flagRounds = 32
 
 // handIn tells a closure what its maker holds where it hands it over; true if the closure learned something.
 func (l *Locks) handIn(closure *ssa.Function) bool {
