@@ -8,6 +8,7 @@ package load
 import (
 	"cmp"
 	"context"
+	"errors"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -37,7 +38,7 @@ type Config struct {
 	// Overlay has the contents of existing files that differ from those on the disk, by absolute path with symlinks
 	// resolved: a fix to be tried, a buffer to be saved.
 	Overlay map[string][]byte
-	// Cache, when not nil, keeps what the go command listed for the next run.
+	// Cache, when not nil, keeps for the next run what the go command listed, and the types of dependencies.
 	Cache *Store
 	// Progress, when not nil, is told the name of each phase as it begins.
 	Progress func(phase string)
@@ -124,21 +125,46 @@ func Load(ctx context.Context, cfg Config) (*Code, error) {
 	if err != nil {
 		return nil, err
 	}
+	code, err := read(ctx, cfg, listing, cfg.Cache)
+	if errors.Is(err, errKeptTypes) {
+		return read(ctx, cfg, listing, nil)
+	}
+	return code, err
+}
+
+// errKeptTypes is what reading with kept types ends with when they won't do.
+var errKeptTypes = errors.New("dependencies have to be checked from source")
+
+// read parses and checks what is listed, with the types of dependencies that are in the store.
+func read(ctx context.Context, cfg Config, listing *listing, store *Store) (*Code, error) {
 	units := newUnits(listing, cfg.Tests)
 	for _, u := range units {
 		u.overlay = cfg.Overlay
 	}
 	cfg.Progress("parse")
-	place(units)
+	kept := findTypes(ctx, cfg, store, units)
+	end := place(units, kept.hit())
 	slots := newSlots(cfg.Jobs)
+	decoded := make(chan error, 1)
+	go func() { decoded <- kept.read(end) }()
 	if err := parseOwn(ctx, units, slots); err != nil {
 		return nil, err
 	}
 	cfg.Progress("types")
+	if <-decoded != nil {
+		return nil, errKeptTypes
+	}
+	kept.settle(units)
 	if err := checkAll(ctx, units, slots, sizes(cfg.Env)); err != nil {
 		return nil, err
 	}
-	return assemble(cfg.Dir, listing, units), nil
+	if kept.hit() && illTyped(units) {
+		return nil, errKeptTypes
+	}
+	kept.keep(units)
+	code := assemble(cfg.Dir, listing, units)
+	addFiles(code.Fset, kept.fset)
+	return code, nil
 }
 
 // complete fills in what was left to defaults: Dir becomes absolute, with symlinks resolved.
@@ -175,13 +201,8 @@ func assemble(root string, l *listing, units []*unit) *Code {
 	for i, m := range code.Modules {
 		byDir[m.Dir] = &code.Modules[i]
 	}
-	var files []*token.File
 	for _, u := range units {
-		for f := range u.fset.Iterate {
-			if f.Name() != "" { // not the filler of place
-				files = append(files, f)
-			}
-		}
+		addFiles(code.Fset, u.fset)
 		code.Errors = append(code.Errors, u.errs...)
 		switch {
 		case u.twin || u.types == nil:
@@ -193,7 +214,6 @@ func assemble(root string, l *listing, units []*unit) *Code {
 		u.pkg.Module = byDir[u.listed.Module.Dir]
 		code.Packages = append(code.Packages, u.pkg)
 	}
-	code.Fset.AddExistingFiles(files...)
 	slices.SortFunc(code.Errors, compareErrors)
 	code.Errors = summarise(code.Errors)
 	return code

@@ -80,7 +80,7 @@ func TestLoadUnreadableFile(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, "b.go")); err != nil {
 		t.Fatal(err)
 	}
-	place(units)
+	place(units, false)
 	if err := parseOwn(context.Background(), units, newSlots(1)); err != nil {
 		t.Fatal(err)
 	}

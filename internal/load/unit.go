@@ -76,10 +76,15 @@ func (u *unit) fail(kind, file string, line int, msg string) {
 }
 
 // place gives every unit a file set of its own whose positions lie where they will in the common one: in the order of
-// units and files, whichever is parsed first. So positions are the same in every run, and parsing takes no common lock.
-func place(units []*unit) {
+// units and files, whichever is parsed first. So positions are the same in every run, and parsing takes no common lock. It returns
+// the position after the last. Of files of dependencies that won't be parsed nothing is asked.
+func place(units []*unit, onlyOwn bool) (end int) {
 	base := 1
 	for _, u := range units {
+		if onlyOwn && !u.own {
+			u.fset = token.NewFileSet()
+			continue
+		}
 		u.fset = token.NewFileSet()
 		if base > 1 {
 			u.fset.AddFile("", base-1, 0) // the filler, which moves the base
@@ -92,6 +97,16 @@ func place(units []*unit) {
 				u.sizes[i] = int(info.Size())
 			}
 			base += u.sizes[i] + 1
+		}
+	}
+	return base
+}
+
+// addFiles takes the files of one file set into another.
+func addFiles(to, from *token.FileSet) {
+	for f := range from.Iterate {
+		if f.Name() != "" { // not a filler, which moves the base
+			to.AddExistingFiles(f)
 		}
 	}
 }

@@ -27,6 +27,8 @@ const (
 	StartUp
 	// Test: tests only.
 	Test
+
+	numDomains
 )
 
 // String returns the domain's name as reports show it.
@@ -36,7 +38,10 @@ func (d Domain) String() string {
 
 // DomainSet is where a function can run, with the shortest proof for each domain.
 type DomainSet struct {
-	proofs [5]*Proof
+	has [numDomains]bool
+	// prove finds the proofs, which are asked for seldom; nil when that is done.
+	prove  func() [numDomains]*Proof
+	proofs [numDomains]*Proof
 }
 
 // Proof is the path from an entry point to a function.
@@ -49,7 +54,7 @@ type Proof struct {
 }
 
 // Has tells whether the function can run in domain d.
-func (s *DomainSet) Has(d Domain) bool { return s.proofs[d] != nil }
+func (s *DomainSet) Has(d Domain) bool { return s.has[d] }
 
 // Worst returns the most dangerous domain of the set: every replica, then leader only, start-up, test.
 func (s *DomainSet) Worst() Domain {
@@ -62,7 +67,12 @@ func (s *DomainSet) Worst() Domain {
 }
 
 // Proof returns the shortest proof that the function runs in domain d, or nil.
-func (s *DomainSet) Proof(d Domain) *Proof { return s.proofs[d] }
+func (s *DomainSet) Proof(d Domain) *Proof {
+	if s.prove != nil {
+		s.proofs, s.prove = s.prove(), nil
+	}
+	return s.proofs[d]
+}
 
 // Because renders a proof as steps from the entry point to the function.
 func (p *Program) Because(proof *Proof) []string {
@@ -80,12 +90,12 @@ func (p *Program) Because(proof *Proof) []string {
 	return steps
 }
 
-// DomainOf returns where fn can run: a walk back over its callers to the entry points.
+// DomainOf returns where fn can run: what the entry points say that lead to it.
 func (p *Program) DomainOf(fn *ssa.Function) *DomainSet {
 	if known := p.domains[fn]; known != nil {
 		return known
 	}
-	set := p.walkBack(fn, nil)
+	set := p.domainSet(fn, nil)
 	p.domains[fn] = set
 	return set
 }
@@ -94,7 +104,7 @@ func (p *Program) DomainOf(fn *ssa.Function) *DomainSet {
 func (p *Program) DomainAt(instr ssa.Instruction) *DomainSet {
 	fn := instr.Parent()
 	if g := p.gateBefore(instr); g != nil {
-		return p.walkBack(fn, g)
+		return p.domainSet(fn, g)
 	}
 	return p.DomainOf(fn)
 }
@@ -145,22 +155,27 @@ type state struct {
 	next    *state
 }
 
-func (p *Program) walkBack(fn *ssa.Function, g *gate) *DomainSet {
-	set := new(DomainSet)
+// walkBack finds the shortest proof for each domain that fn runs in, behind gate g where that is not nil.
+func (p *Program) walkBack(fn *ssa.Function, g *gate) (proofs [numDomains]*Proof) {
 	p.visitBack(fn, g, func(s *state, e *Entry) {
-		d := e.Domain
-		switch {
-		case d == Test:
-		case s.gate != nil:
-			d = LeaderOnly
-		case d == StartUp && s.spawned:
-			d = EveryReplica
-		}
-		if set.proofs[d] == nil {
-			set.proofs[d] = &Proof{Entry: e, Path: s.path(), Gate: s.gate}
+		d := e.Domain.behind(s.gate != nil, s.spawned)
+		if proofs[d] == nil {
+			proofs[d] = &Proof{Entry: e, Path: s.path(), Gate: s.gate}
 		}
 	})
-	return set
+	return proofs
+}
+
+// behind is the domain of what an entry point in domain d leads to, past a gate of the leader or the start of a goroutine.
+func (d Domain) behind(gated, spawned bool) Domain {
+	switch {
+	case d == Test:
+	case gated:
+		return LeaderOnly
+	case d == StartUp && spawned:
+		return EveryReplica
+	}
+	return d
 }
 
 func (s *state) path() []ssa.CallInstruction {
@@ -182,17 +197,14 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 		s := queue[0]
 		if e := p.entryAt[s.fn]; e != nil {
 			found(s, e)
-			if e.Kind != EntryHTTP && e.Kind != EntryMain {
-				continue // the framework's word is the last one
+			if e.settles() {
+				continue
 			}
 		}
 		for _, e := range p.calls.to[s.fn] {
-			next := state{fn: e.Caller(), gate: s.gate, spawned: s.spawned, site: e.Site, next: s}
+			next := state{fn: e.Caller(), gate: s.gate, spawned: s.spawned || p.spawns(e), site: e.Site, next: s}
 			if next.gate == nil {
 				next.gate = p.gateBefore(e.Site)
-			}
-			if e.How == Starts || e.How == PassesTo && p.loops(e.Site) {
-				next.spawned = true
 			}
 			if k := (key{next.fn, next.gate != nil, next.spawned}); !seen[k] {
 				seen[k] = true
@@ -200,6 +212,14 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 			}
 		}
 	}
+}
+
+// settles tells whether the framework's word on an entry point is the last one: who else calls it does not matter.
+func (e *Entry) settles() bool { return e.Kind != EntryHTTP && e.Kind != EntryMain }
+
+// spawns tells whether what an edge leads to runs for itself: in a goroutine, or in a loop that a library runs.
+func (p *Program) spawns(e Edge) bool {
+	return e.How == Starts || e.How == PassesTo && p.loops(e.Site)
 }
 
 // loops tells whether the library call at site runs the function it is given for as long as the process lives.

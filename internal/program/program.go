@@ -40,7 +40,10 @@ type Program struct {
 	stores  stores
 	sources map[ssa.Value]Sources
 	domains map[*ssa.Function]*DomainSet
-	entryAt map[*ssa.Function]*Entry
+	// reach are the ways to all functions, found when first asked for; spreading is set once that has begun.
+	reach     map[*ssa.Function]ways
+	spreading bool
+	entryAt   map[*ssa.Function]*Entry
 	// entriesOf are answers given before.
 	entriesOf map[*ssa.Function][]*Entry
 	gates     map[*ssa.Function][]gate

@@ -7,12 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
-	"sync"
 
 	"github.com/replicavet/replicavet/internal/load"
 	"github.com/replicavet/replicavet/internal/program"
@@ -22,7 +19,7 @@ import (
 // What is decided afterwards (directives' dates, the configuration's ignores, the baseline) is no part of it.
 func (o *Options) key(ctx context.Context) (string, error) {
 	var salt strings.Builder
-	fmt.Fprintf(&salt, "review 1\n%s\n%t\n%q\n", toolID(), o.Strict, o.Version)
+	fmt.Fprintf(&salt, "review 1\n%s\n%t\n%q\n", load.ToolID(), o.Strict, o.Version)
 	for _, r := range o.Rules {
 		fmt.Fprintln(&salt, r.ID)
 	}
@@ -67,24 +64,3 @@ func (o *Options) keep(key string, r *raw) {
 		_ = o.Load.Cache.Put(key, data) // a full disk makes the next run slower, and this one no worse
 	}
 }
-
-// toolID identifies the running tool: a released version by its checksum, anything else by its executable's bytes.
-var toolID = sync.OnceValue(func() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Sum != "" {
-		return info.Main.Version + " " + info.Main.Sum + " " + info.GoVersion
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
-})

@@ -112,7 +112,7 @@ func (o *Options) baseKey(ctx context.Context, commit, prefix string) (string, e
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n%s\n%q\n%q %t %t %s\n", settings, commit, prefix, o.Load.Patterns, o.Load.Tags, o.Load.Tests, o.Strict, toolID())
+	fmt.Fprintf(&b, "%s\n%s\n%s\n%q\n%q %t %t %s\n", settings, commit, prefix, o.Load.Patterns, o.Load.Tags, o.Load.Tests, o.Strict, load.ToolID())
 	for _, r := range o.Rules {
 		fmt.Fprintln(&b, r.ID)
 	}

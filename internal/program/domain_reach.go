@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import "golang.org/x/tools/go/ssa"
+
+// A function's domains are asked for everywhere, the ways that prove them only where something is told. So the domains
+// of all functions are found at once, from the entry points down over the calls, and ways are looked for when asked.
+
+// ways is a set of ways from entry points to a function: one bit for each domain that they begin in, gated or not, with
+// the start of a goroutine or not.
+type ways uint32
+
+// way returns the bit of ways that begin in d.
+func way(d Domain, gated, spawned bool) ways {
+	bit := 4 * int(d)
+	if gated {
+		bit++
+	}
+	if spawned {
+		bit += 2
+	}
+	return 1 << bit
+}
+
+const (
+	ungated   ways = 0x55555 // of each group of four bits those with an even number
+	unspawned ways = 0x33333 // and the lower two
+)
+
+// past returns the ways as they are past a gate, or past the start of a goroutine.
+func (w ways) past(gated, spawned bool) ways {
+	if gated {
+		w = w&^ungated | w&ungated<<1
+	}
+	if spawned {
+		w = w&^unspawned | w&unspawned<<2
+	}
+	return w
+}
+
+// domains returns where these ways lead to.
+func (w ways) domains() (has [numDomains]bool) {
+	for d := range numDomains {
+		for _, gated := range []bool{false, true} {
+			for _, spawned := range []bool{false, true} {
+				if w&way(d, gated, spawned) != 0 {
+					has[d.behind(gated, spawned)] = true
+				}
+			}
+		}
+	}
+	return has
+}
+
+// domainSet returns where fn can run, behind gate g where that is not nil.
+func (p *Program) domainSet(fn *ssa.Function, g *gate) *DomainSet {
+	if p.entryAt != nil && !p.spreading {
+		p.spreading = true
+		p.reach = p.spread()
+	}
+	if p.reach == nil { // asked by the search for entries or gates, on which the answer for all depends
+		set := &DomainSet{proofs: p.walkBack(fn, g)}
+		for d, proof := range set.proofs {
+			set.has[d] = proof != nil
+		}
+		return set
+	}
+	return &DomainSet{
+		has:   p.reach[fn].past(g != nil, false).domains(),
+		prove: func() [numDomains]*Proof { return p.walkBack(fn, g) },
+	}
+}
+
+// spread finds the ways to all functions.
+func (p *Program) spread() map[*ssa.Function]ways {
+	reach := make(map[*ssa.Function]ways, len(p.Funcs))
+	var queue []*ssa.Function
+	add := func(fn *ssa.Function, more ways) {
+		if old := reach[fn]; old|more != old {
+			reach[fn] = old | more
+			queue = append(queue, fn)
+		}
+	}
+	for _, e := range p.Entries {
+		if p.entryAt[e.Func] == e {
+			add(e.Func, way(e.Domain, false, false))
+		}
+	}
+	for len(queue) > 0 {
+		fn := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		from := reach[fn]
+		for _, e := range p.calls.from[fn] {
+			if own := p.entryAt[e.Callee]; own == nil || !own.settles() {
+				add(e.Callee, from.past(p.gateBefore(e.Site) != nil, p.spawns(e)))
+			}
+		}
+	}
+	return reach
+}
