@@ -85,7 +85,7 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 				return false
 			}
 		case *ssa.Alloc:
-			if m.madeBy(x, a, b, meeting) {
+			if m.madeBy(x, a, b, meeting) || m.madeForCall(x, meeting) {
 				return false
 			}
 		default:
@@ -128,6 +128,18 @@ func (m *Memory) madeBy(alloc *ssa.Alloc, a, b *Access, meeting program.Meeting)
 		return (makes(meeting.A) || makes(meeting.B)) && !m.afterStart(a, b, meeting)
 	}
 	return makes(meeting.A) || makes(meeting.B)
+}
+
+// madeForCall tells whether somebody who calls an entry point himself makes an object each time before: it is for that
+// call, and what the framework calls has another.
+func (m *Memory) madeForCall(alloc *ssa.Alloc, meeting program.Meeting) bool {
+	if meeting.A.Entry == nil || meeting.B.Entry == nil || m.Program.RunsOnce(alloc) {
+		return false
+	}
+	c := m.Program.Concurrency()
+	return slices.ContainsFunc(c.Of(alloc.Parent()), func(by *program.Root) bool {
+		return by != meeting.A && by != meeting.B && (c.Runs(by, meeting.A.Func) || c.Runs(by, meeting.B.Func))
+	})
 }
 
 // madeForEach tells whether whoever starts a goroutine makes the object anew each time.
