@@ -177,7 +177,7 @@ func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
 	}
 	var out []*Block
 	for _, e := range l.program.Callees(site) {
-		if e.How == program.Starts {
+		if runsLater(e) {
 			continue
 		}
 		for _, b := range l.Blocks(e.Callee) {

@@ -110,7 +110,7 @@ func spreadUp(p *program.Program, queue []*ssa.Function, hand func(callee *ssa.F
 		queue = queue[1:]
 		waiting[fn] = false
 		for _, e := range p.Callers(fn) {
-			if e.How == program.Starts || !hand(fn, e) || waiting[e.Caller()] {
+			if runsLater(e) || !hand(fn, e) || waiting[e.Caller()] {
 				continue
 			}
 			waiting[e.Caller()] = true
@@ -198,7 +198,7 @@ func (l *Locks) TakesAt(site ssa.CallInstruction) []*Take {
 	}
 	var out []*Take
 	for _, e := range l.program.Callees(site) {
-		if e.How == program.Starts {
+		if runsLater(e) {
 			continue
 		}
 		for _, t := range l.Takes(e.Callee) {
