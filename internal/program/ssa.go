@@ -4,7 +4,6 @@ package program
 
 import (
 	"fmt"
-	"go/ast"
 	"go/types"
 	"maps"
 	"slices"
@@ -142,96 +141,4 @@ func (p *Program) build(pkgs []*ssa.Package) {
 
 func ssaError(path string, cause any) *load.Error {
 	return &load.Error{Kind: "internal", Package: path, Msg: fmt.Sprintf("the package could not be analysed: %v", cause)}
-}
-
-// dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check. The variables
-// themselves stay: what is well typed may use them.
-func dropIllTyped(pkg *load.Package) {
-	for _, file := range pkg.Files {
-		decls := file.Syntax.Decls[:0:0]
-		for _, decl := range file.Syntax.Decls {
-			if decl, ok := decl.(*ast.FuncDecl); ok {
-				if obj, ok := pkg.Info.Defs[decl.Name].(*types.Func); !ok || invalid(obj.Type()) {
-					continue
-				}
-				if decl.Body != nil && illTyped(pkg.Info, decl.Body) {
-					decl.Body = nil
-				}
-			}
-			decls = append(decls, decl)
-		}
-		file.Syntax.Decls = decls
-	}
-	var inits []*types.Initializer
-	for _, init := range pkg.Info.InitOrder {
-		bad := slices.ContainsFunc(init.Lhs, func(v *types.Var) bool { return invalid(v.Type()) })
-		if init.Rhs != nil && !bad && !illTyped(pkg.Info, init.Rhs) {
-			inits = append(inits, init)
-		}
-	}
-	pkg.Info.InitOrder = inits
-}
-
-// illTyped tells whether some expression below root has no type, or an invalid one.
-func illTyped(info *types.Info, root ast.Node) bool {
-	bad := false
-	ast.Inspect(root, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.KeyValueExpr:
-			// The key of a struct literal is a field name, not an expression.
-			if id, ok := n.Key.(*ast.Ident); ok && info.Uses[id] != nil {
-				bad = bad || illTyped(info, n.Value)
-				return false
-			}
-		case *ast.SelectorExpr:
-			if sel := info.Selections[n]; sel != nil {
-				bad = bad || invalid(sel.Type()) || illTyped(info, n.X)
-			} else if use := info.Uses[n.Sel]; use == nil || invalid(use.Type()) {
-				bad = true
-			}
-			return false
-		case *ast.Ident:
-			_, defined := info.Defs[n] // with nil for the variable of a type switch, and for blanks
-			if obj := info.ObjectOf(n); obj == nil && !defined || obj != nil && invalid(obj.Type()) {
-				bad = true
-			}
-		case *ast.CallExpr, *ast.CompositeLit, *ast.BinaryExpr, *ast.IndexExpr, *ast.StarExpr, *ast.UnaryExpr:
-			if tv, ok := info.Types[n.(ast.Expr)]; !ok || tv.Type == nil || invalid(tv.Type) {
-				bad = true
-			}
-		}
-		return !bad
-	})
-	return bad
-}
-
-// invalid tells whether t is, or is made of, a type that could not be resolved.
-func invalid(t types.Type) bool {
-	switch t := t.(type) {
-	case nil:
-		return true
-	case *types.Basic:
-		return t.Kind() == types.Invalid
-	case *types.Alias:
-		return invalid(types.Unalias(t))
-	case *types.Pointer:
-		return invalid(t.Elem())
-	case *types.Slice:
-		return invalid(t.Elem())
-	case *types.Array:
-		return invalid(t.Elem())
-	case *types.Chan:
-		return invalid(t.Elem())
-	case *types.Map:
-		return invalid(t.Key()) || invalid(t.Elem())
-	case *types.Tuple:
-		for v := range t.Variables() {
-			if invalid(v.Type()) {
-				return true
-			}
-		}
-	case *types.Signature:
-		return invalid(t.Params()) || invalid(t.Results()) || t.Recv() != nil && invalid(t.Recv().Type())
-	}
-	return false
 }

@@ -31,7 +31,7 @@ func leak(p *rule.Pass) {
 			continue
 		}
 		for _, g := range starts(p, op.Func) {
-			if op.Range && endlessRange(p, op, g) || !op.Range && waitsForProcess(p, op, g) {
+			if op.Range && endlessRange(p, op, g) || !op.Range && (waitsForProcess(p, op, g) || servesOwnCall(p, op, g)) {
 				break
 			}
 		}
@@ -207,7 +207,10 @@ func often(p *rule.Pass, fn *ssa.Function) string {
 
 // put fills the place and the domain of a report.
 func put(p *rule.Pass, fn *ssa.Function, instr ssa.Instruction, about, reason string, r rule.Report) {
-	r.Func, r.About, r.Severity, r.Reason = fn, about, finding.High, reason
+	r.Func, r.About, r.Reason = fn, about, reason
+	if r.Severity == 0 {
+		r.Severity = finding.High
+	}
 	if !r.Pos.IsValid() {
 		r.Pos = instr.Pos()
 	}
