@@ -21,16 +21,16 @@ type Effects struct {
 	// Ledger has a row for every write to the API.
 	Ledger []*Entry
 
-	events  map[*ssa.Function][]*Event
-	guards  map[*ssa.BasicBlock]Deps
-	deps    map[depKey]Deps
+	events map[*ssa.Function][]*Event
+	guards map[*ssa.BasicBlock]Deps
+	deps   map[depKey]Deps
 	// answers are what results of functions are computed from, places what values name, handed which parameter a function
 	// hands back, returned the objects that it returns: answers given before.
 	answers  map[answerKey]Deps
 	places   map[depKey][]Place
 	handed   map[resultKey]int
 	returned map[*ssa.Function][]returnedObject
-	objects map[types.Type]bool
+	objects  map[types.Type]bool
 	// apiParts remembers which types API objects are made of.
 	apiParts map[*types.Named]bool
 	// lifted are the events that some caller was told of: their story goes on there.

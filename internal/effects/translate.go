@@ -132,6 +132,14 @@ func (t *translation) event(ev *Event) []*Event {
 	if len(objects) == 0 {
 		objects, partial = t.converted(ev), true
 	}
+	if ev.Kind == Change {
+		objects = slices.DeleteFunc(slices.Clone(objects), func(at Place) bool { return !t.g.relevant(at) })
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	t.g.e.lifted[ev] = true
+	deps, guards, base := t.deps(ev.Deps).clipped(), t.guards(ev), t.places(ev.Base)
 	var out []*Event
 	for _, at := range objects {
 		moved := *ev
@@ -140,26 +148,33 @@ func (t *translation) event(ev *Event) []*Event {
 		moved.Object, moved.Path, moved.Partial = at.Object, at.Path, partial
 		if ev.Kind != Change {
 			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
-		} else if !t.g.relevant(at) {
-			continue
 		}
-		moved.Deps = t.deps(ev.Deps)
-		moved.Guards = t.deps(ev.Guards)
-		moved.Guards.merge(t.g.e.GuardsOf(t.edge.Site))
-		moved.Base = nil
-		for _, b := range ev.Base {
-			moved.Base = append(moved.Base, t.place(b)...)
-		}
+		moved.Deps, moved.Guards, moved.Base = deps, guards, base
 		if ev.Kind == Copy {
 			from := t.place(ev.From)
 			if len(from) > 0 {
 				moved.From = from[0]
 			}
 		}
-		t.g.e.lifted[ev] = true
 		out = append(out, &moved)
 	}
 	return out
+}
+
+// guards restates what is tested before an event, with what is tested before the call.
+func (t *translation) guards(ev *Event) Deps {
+	out := t.deps(ev.Guards)
+	out.merge(t.g.e.GuardsOf(t.edge.Site))
+	return out.clipped()
+}
+
+// places translates several places.
+func (t *translation) places(all []Place) []Place {
+	var out []Place
+	for _, p := range all {
+		out = append(out, t.place(p)...)
+	}
+	return slices.Clip(out)
 }
 
 // converted finds the objects of the caller that a callee applies in another form, where the conversion left the version
@@ -244,7 +259,10 @@ func (t *translation) binding(free *ssa.FreeVar) ssa.Value {
 // deps translates what a value is computed from; parts that the caller cannot see are kept as they are, since their
 // roots name them all the same.
 func (t *translation) deps(d Deps) Deps {
-	out := d
+	if len(d.Places) == 0 {
+		return d.clipped()
+	}
+	out := d.clipped()
 	out.Places = nil
 	for _, p := range d.Places {
 		moved := t.place(p)
