@@ -42,19 +42,20 @@ func servesOwnCall(p *rule.Pass, op *effects.ChannelOp, start *ssa.Go) bool {
 	return true
 }
 
-// callersContext tells whether done is of a context that the function was given and that nobody is seen to end.
+// callersContext tells whether done is of a context that the function was given, and that some caller is not seen to
+// end with the call.
 func callersContext(p *rule.Pass, done ssa.Value) bool {
 	call, ok := done.(*ssa.Call)
 	if !ok {
 		return false
 	}
-	origins := p.Effects.Contexts().Of(program.Receiver(call))
-	for _, o := range origins {
-		if o.Kind != effects.UnknownContext || o.Bounded || o.Cancellable || o.Deferred != nil {
-			return false
+	for _, o := range p.Effects.Contexts().Of(program.Receiver(call)) {
+		ends := o.Bounded || o.Cancellable || o.Deferred != nil
+		if !ends && o.Kind != effects.RequestContext && o.Kind != effects.TestContext {
+			return true
 		}
 	}
-	return len(origins) > 0
+	return false
 }
 
 // onlySetsVariables tells whether all that a goroutine does is to set variables of the call that started it, which
