@@ -111,7 +111,7 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 		asks[c.fn] = true
 	}
 	for _, site := range locks(p).Acquirers(place) {
-		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
+		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || cleansUp(p, site.Parent()) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue
 		}
 		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() && !p.Effects.Memory().OwnLock(r.held, site, m) {
@@ -125,6 +125,15 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 func callsOne(p *rule.Pass, fn *ssa.Function, others map[*ssa.Function]bool) bool {
 	return slices.ContainsFunc(p.Program.CallsFrom(fn), func(e program.Edge) bool {
 		return e.How == program.Calls && others[e.Callee]
+	})
+}
+
+// cleansUp tells whether a function is only ever deferred: who is done with the work does not mind when it runs.
+func cleansUp(p *rule.Pass, fn *ssa.Function) bool {
+	callers := p.Program.Callers(fn)
+	return len(callers) > 0 && p.Program.EntryAt(fn) == nil && !slices.ContainsFunc(callers, func(e program.Edge) bool {
+		_, deferred := e.Site.(*ssa.Defer)
+		return !deferred && !p.Program.InTest(e.Caller())
 	})
 }
 
