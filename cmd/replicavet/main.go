@@ -21,6 +21,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // who interrupts a second time does not wait for the phase to end
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

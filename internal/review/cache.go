@@ -18,8 +18,9 @@ import (
 // key names the raw review that these options give: all that is read, the rules that look at it, and the tool itself.
 // What is decided afterwards (directives' dates, the configuration's ignores, the baseline) is no part of it.
 func (o *Options) key(ctx context.Context) (string, error) {
+	go load.ToolID() // the tool is read while the files are looked for
 	var salt strings.Builder
-	fmt.Fprintf(&salt, "review 1\n%s\n%t\n%q\n", load.ToolID(), o.Strict, o.Version)
+	fmt.Fprintf(&salt, "review 1\n%t\n%q\n", o.Strict, o.Version)
 	for _, r := range o.Rules {
 		fmt.Fprintln(&salt, r.ID)
 	}
@@ -36,6 +37,7 @@ func (o *Options) key(ctx context.Context) (string, error) {
 		data, err := os.ReadFile(path)
 		fmt.Fprintf(&salt, "%q %x %t\n", path, sha256.Sum256(data), err == nil)
 	}
+	fmt.Fprintln(&salt, load.ToolID())
 	return load.Key(ctx, o.Load, salt.String())
 }
 
