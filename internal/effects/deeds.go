@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -116,6 +117,18 @@ func (e *Effects) namedKind(ev *Event) (string, bool) {
 	return k.Name, ok && (k.Name != "" || k.Form == kube.Unstructured)
 }
 
+// oneOfMany tells whether the handler that is taken off was kept in a container: whoever takes off the only one it has put
+// there is done with its own work, and ends no watch that others need.
+func (e *Effects) oneOfMany(fn *ssa.Function, site ssa.CallInstruction) bool {
+	args := site.Common().Args
+	for _, p := range e.Places(fn, args[len(args)-1]) {
+		if strings.Contains(concat(p.Base, p.Path), "[]") {
+			return true
+		}
+	}
+	return false
+}
+
 // watchEnds finds where handlers are taken off informers, and informers out of caches.
 func (e *Effects) watchEnds() []way {
 	var out []way
@@ -125,7 +138,7 @@ func (e *Effects) watchEnds() []way {
 		}
 		for site := range program.Sites(fn) {
 			t := program.Target(site)
-			if t == nil || t.Name() != "RemoveEventHandler" && t.Name() != "RemoveInformer" || t.Pkg() == nil {
+			if t == nil || t.Pkg() == nil || t.Name() != "RemoveInformer" && !(t.Name() == "RemoveEventHandler" && e.oneOfMany(fn, site)) {
 				continue
 			}
 			switch t.Pkg().Path() {

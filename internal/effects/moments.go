@@ -191,6 +191,10 @@ func (w *momentWalk) field(v, holder ssa.Value, index int, m made) {
 		w.end(v, m, found)
 		return
 	}
+	if program.IsNamed(holder.Type(), "crypto/x509", "Certificate") {
+		w.end(v, m, Moment{Zone: ZoneUTC, Whole: true}) // x509.ParseCertificate reads both ASN.1 forms as UTC
+		return
+	}
 	key, ok := program.FieldKeyOf(holder.Type(), index)
 	stored := w.e.Program.FieldStores(key)
 	followed := false

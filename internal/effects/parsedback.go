@@ -3,50 +3,69 @@
 package effects
 
 import (
-	"github.com/replicavet/replicavet/internal/program"
+	"go/token"
+	"go/types"
+
 	"golang.org/x/tools/go/ssa"
 )
 
-// ParsedBack tells whether own code reads the annotation or label that a text ends in with time.Parse, which understands
-// offsets: the instant is the same whatever zone the text is in.
-func (e *Effects) ParsedBack(fate Fate) bool {
+// KeptInMap tells whether a text ends in the annotations or labels of an object under a key.
+func (e *Effects) KeptInMap(fate Fate) bool {
+	_, ok := fate.At.(*ssa.MapUpdate)
+	return ok
+}
+
+// OrderedAsText tells whether own code orders the annotation or label that a text ends in by its letters. Times with
+// offsets come in another order than their texts.
+func (e *Effects) OrderedAsText(fate Fate) bool {
 	update, ok := fate.At.(*ssa.MapUpdate)
 	if !ok {
 		return false
 	}
 	keys, _ := e.Program.String(update.Key)
 	for _, key := range keys {
-		if e.parsedKeys()[key] {
+		if e.orderedKeys()[key] {
 			return true
 		}
 	}
 	return false
 }
 
-// parsedKeys are the keys of annotations and labels that own code parses as times.
-func (e *Effects) parsedKeys() map[string]bool {
-	if e.timeKeys != nil {
-		return e.timeKeys
+// orderedKeys are the keys of annotations and labels that own code compares as texts with < or >.
+func (e *Effects) orderedKeys() map[string]bool {
+	if e.textOrder != nil {
+		return e.textOrder
 	}
-	e.timeKeys = make(map[string]bool)
+	e.textOrder = make(map[string]bool)
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) {
 			continue
 		}
-		for site := range program.Sites(fn) {
-			target := program.Target(site)
-			if target == nil || target.Pkg() == nil || target.Pkg().Path() != "time" || target.Name() != "Parse" {
-				continue
-			}
-			for _, lookup := range e.lookups(site.Common().Args[1]) {
-				keys, _ := e.Program.String(lookup.Index)
-				for _, key := range keys {
-					e.timeKeys[key] = true
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				op, ok := instr.(*ssa.BinOp)
+				if !ok || !isOrder(op.Op) || !isText(op.X.Type()) {
+					continue
+				}
+				for _, lookup := range append(e.lookups(op.X), e.lookups(op.Y)...) {
+					keys, _ := e.Program.String(lookup.Index)
+					for _, key := range keys {
+						e.textOrder[key] = true
+					}
 				}
 			}
 		}
 	}
-	return e.timeKeys
+	return e.textOrder
+}
+
+func isOrder(op token.Token) bool {
+	return op == token.LSS || op == token.LEQ || op == token.GTR || op == token.GEQ
+}
+
+func isText(t types.Type) bool {
+	basic, ok := t.Underlying().(*types.Basic)
+	return ok && basic.Info()&types.IsString != 0
 }
 
 // lookups returns the readings of maps that a text comes from.

@@ -134,6 +134,13 @@ func Reassigned(fn *ssa.Function, root ssa.Value) bool {
 // HandedOn tells whether an object is given to a call that can run between two instructions and that the model does not
 // know: it may change the object in ways that no event shows.
 func HandedOn(root ssa.Value, from, to ssa.Instruction) bool {
+	return givenTo(root, func(site ssa.CallInstruction) bool {
+		return site != from && site != to && program.Model(site) == nil && MayPrecede(from, site) && MayPrecede(site, to)
+	})
+}
+
+// givenTo tells whether an object is an argument of a call that a test picks.
+func givenTo(root ssa.Value, picked func(ssa.CallInstruction) bool) bool {
 	seen := make(map[ssa.Value]bool)
 	var given func(v ssa.Value) bool
 	given = func(v ssa.Value) bool {
@@ -144,7 +151,7 @@ func HandedOn(root ssa.Value, from, to ssa.Instruction) bool {
 		for _, ref := range *v.Referrers() {
 			switch x := ref.(type) {
 			case ssa.CallInstruction:
-				if x != from && x != to && program.Model(x) == nil && MayPrecede(from, x) && MayPrecede(x, to) {
+				if picked(x) {
 					return true
 				}
 			case *ssa.MakeInterface, *ssa.ChangeInterface, *ssa.Phi, *ssa.UnOp, *ssa.MakeClosure:

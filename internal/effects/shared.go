@@ -60,12 +60,37 @@ func (sh Shared) holds(ev *Event) bool {
 	return true
 }
 
-// certain tells whether a change has one object only: a variable that holds a copy on some paths may hold it here.
+// certain tells whether a change has one object only, in fn and in each function that leads to it: a variable that holds a
+// copy on some paths may hold it here.
 func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
-	for _, other := range e.events[fn] {
-		if other != ev && other.Kind == Change && other.Origin == ev.Origin && other.At == ev.At && other.Root != ev.Root {
+	if !e.oneObject(fn, ev.Origin, ev.At) {
+		return false
+	}
+	for i, site := range ev.Chain {
+		at := ev.Origin
+		if i+1 < len(ev.Chain) {
+			at = ev.Chain[i+1]
+		}
+		for _, edge := range e.Program.Callees(site) {
+			if edge.Callee == at.Parent() && !e.oneObject(edge.Callee, ev.Origin, at) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// oneObject tells whether a change has one object in the terms of fn, where it is made at an instruction.
+func (e *Effects) oneObject(fn *ssa.Function, origin, at ssa.Instruction) bool {
+	var root ssa.Value
+	for _, ev := range e.events[fn] {
+		if ev.Kind != Change || ev.Origin != origin || ev.At != at {
+			continue
+		}
+		if root != nil && ev.Root != root {
 			return false
 		}
+		root = ev.Root
 	}
 	return true
 }

@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -143,12 +144,44 @@ func someCoarse(all []Moment) bool {
 	return false
 }
 
-// TieBreak tells whether an ordering compares something else first, so that times decide only between what is equal in
-// that: its author wants an order of equals, too. A sort by time alone is often no more than a history.
-func (t TimePair) TieBreak() bool {
+// AmongEquals tells whether an ordering compares a number of the objects first, a priority or a size, so that times decide
+// only between what is equal in that: its author wants an order of equals, too. A sort by time alone is often no more than
+// a history, and revisions, which are read from text, are equal for one object only.
+func (e *Effects) AmongEquals(t TimePair) bool {
 	for _, branch := range Conditions(t.At.Block()) {
-		if !aboutNil(branch.Cond) {
+		if aboutNil(branch.Cond) {
+			continue
+		}
+		op, ok := branch.Cond.(*ssa.BinOp)
+		if !ok || !isInteger(op.X.Type()) {
+			continue
+		}
+		d := e.DepsOf(t.Func(), op)
+		if slices.ContainsFunc(d.Places, func(p Place) bool { return concat(p.Base, p.Path) != "" }) && !slices.ContainsFunc(d.Calls, readsText) {
 			return true
+		}
+	}
+	return false
+}
+
+func isInteger(t types.Type) bool {
+	basic, ok := t.Underlying().(*types.Basic)
+	return ok && basic.Info()&types.IsInteger != 0
+}
+
+func readsText(call *ssa.Call) bool {
+	target := program.Target(call)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "strconv"
+}
+
+// OrderedToo tells whether the function also asks which of the two times comes first.
+func (e *Effects) OrderedToo(t TimePair) bool {
+	for _, b := range t.Func().Blocks {
+		for _, instr := range b.Instrs {
+			op, x, y := timeOperands(instr)
+			if op != "" && op != "Equal" && (e.sameTime(x, t.X) && e.sameTime(y, t.Y) || e.sameTime(x, t.Y) && e.sameTime(y, t.X)) {
+				return true
+			}
 		}
 	}
 	return false

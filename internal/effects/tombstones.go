@@ -40,8 +40,10 @@ func (e *Effects) BlindDeletions() []Deletion {
 		look := tombstoneLook{e: e, seen: make(map[ssa.Value]bool)}
 		param := r.Handler.Params[len(r.Handler.Params)-1]
 		look.value(param, 0)
-		if look.assert != nil && !look.aware {
-			r.Assert = look.assert
+		if look.assert == nil || look.aware || e.filteredOut(r.Registered) {
+			continue // not asked for its type, or never handed on
+		}
+		if r.Assert = look.assert; r.Panics() || !r.Filter && e.forgets(r.Handler, make(map[*ssa.Function]bool), 0) {
 			out = append(out, r)
 		}
 	}

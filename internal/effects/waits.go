@@ -130,6 +130,30 @@ func comparedField(f *ssa.FieldAddr) bool {
 	return false
 }
 
+// comparedVariable tells whether what a local variable holds is compared with something.
+func comparedVariable(a *ssa.Alloc) bool {
+	if a.Referrers() == nil {
+		return false
+	}
+	for _, ref := range *a.Referrers() {
+		if load, ok := ref.(*ssa.UnOp); ok && load.Op == token.MUL && compared(load) {
+			return true
+		}
+	}
+	return false
+}
+
+// WorksBetween tells whether a function can wait for somebody between two of its instructions.
+func (e *Effects) WorksBetween(from, to ssa.Instruction) bool {
+	work := e.Work()
+	for site := range program.Sites(from.Parent()) {
+		if MayPrecede(from, site) && MayPrecede(site, to) && (work.At(site) != NoWork || work.Through(site) != nil) {
+			return true
+		}
+	}
+	return from.Parent() != to.Parent()
+}
+
 // compared tells whether a value is an operand of an order comparison, itself or converted.
 func compared(v ssa.Value) bool {
 	if v.Referrers() == nil {
@@ -184,6 +208,9 @@ func (w *waitWalk) value(v ssa.Value) {
 			w.through(call, x.Index)
 		}
 	case *ssa.Alloc:
+		if comparedVariable(x) {
+			return // looked at once more, wherever it was set
+		}
 		for _, stored := range w.e.Program.StoredAt(x) {
 			w.value(stored)
 		}

@@ -25,8 +25,11 @@ var equality = &rule.Rule{
 func checkEquality(pass *rule.Pass) {
 	for _, pair := range pass.Effects.TimePairs() {
 		if reading, stored, ok := pair.NeverEqual(); ok {
+			if pass.Effects.OrderedToo(pair) {
+				continue // equal or after: a moment later it is after
+			}
 			reportNeverEqual(pass, pair, reading, stored)
-		} else if pair.Orders() && (pair.TieBreak() || pass.Strict) {
+		} else if pair.Orders() && (pass.Effects.AmongEquals(pair) || pass.Strict) {
 			reportOrder(pass, pair)
 		}
 	}

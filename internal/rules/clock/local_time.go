@@ -36,8 +36,8 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Where == "patch" && text.NamesZone() {
 				continue // most likely of a field that the API server reads with its offset
 			}
-			if text.NamesZone() && pass.Effects.ParsedBack(fate) {
-				continue // own code reads it with its offset
+			if text.NamesZone() && !text.ClaimsUTC() && pass.Effects.KeptInMap(fate) && !pass.Effects.OrderedAsText(fate) {
+				continue // the offset says which instant it is, and nobody orders the texts
 			}
 			reportLocalTime(pass, text, fate)
 			break // one text is one cause

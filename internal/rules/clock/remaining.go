@@ -59,6 +59,9 @@ func reportRemaining(pass *rule.Pass, w effects.Wait) {
 	s := rule.NewScenario()
 	a := s.Actor("goroutine of "+program.Name(fn), program.Name(r.Func))
 	if w.Test != nil {
+		if !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction)) {
+			r.Severity, r.Reason = finding.Medium, "the two readings follow close upon each other"
+		}
 		r.Message = fmt.Sprintf("%s is computed from a second reading of the clock, after the test at %s; %s", w.Kind, p.At(testPos(w.Test)), meaning[w.Kind])
 		r.Related = append(r.Related, rule.Related{Func: w.Test.Parent(), Pos: testPos(w.Test), Message: "the time is tested here with an earlier reading"})
 		a.Step(testPos(w.Test), "reads the clock and tests the time", "1 ms left")

@@ -4,6 +4,7 @@ package monotonic
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -30,6 +31,9 @@ func checkCounterOverwrite(pass *rule.Pass) {
 			continue // a new object holds no count of others
 		}
 		for _, ch := range s.Sent() {
+			if strings.HasSuffix(ch.Path, "[]") {
+				continue // one entry of a map: which one is not told apart
+			}
 			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || s.FromOld(ch) || ch.Deps.Constant {
 				continue // no number, stored + delta, or a reset
 			}

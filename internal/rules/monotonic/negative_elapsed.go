@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 
+	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
@@ -37,12 +38,27 @@ func checkNegativeElapsed(pass *rule.Pass) {
 			if stamp == nil || !takenBefore(pass, call.Call.Args[0]) {
 				continue // nobody else sets the time, or now is not taken beforehand
 			}
+			if comparesTimes(pass, call) {
+				continue // asked for which of the two comes first
+			}
 			if use := computedWith(pass, call); use != nil {
 				reportNegative(pass, call, key, stamp, use)
 				break // one function, one finding
 			}
 		}
 	}
+}
+
+// comparesTimes tells whether a difference is computed on one side of a comparison of times only.
+func comparesTimes(pass *rule.Pass, call *ssa.Call) bool {
+	for _, branch := range effects.Conditions(call.Block()) {
+		for _, pair := range pass.Effects.TimePairs() {
+			if v, ok := pair.At.(ssa.Value); ok && v == branch.Cond {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isSub recognises now.Sub(stored).

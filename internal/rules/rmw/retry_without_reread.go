@@ -7,6 +7,7 @@ import (
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
 	"golang.org/x/tools/go/ssa"
@@ -78,6 +79,9 @@ func staleWrite(pass *rule.Pass, fn *ssa.Function, repeated func(ssa.Instruction
 
 // versioned tells whether a write sends the version of its object.
 func versioned(w *effects.Event) bool {
+	if w.Call.Effect == kube.ReadModifyWrite {
+		return false // CreateOrUpdate and its relatives read by themselves
+	}
 	return conflicts(&effects.Entry{Call: w.Call, Stories: []*effects.Story{{Write: w}}}) && w.Call.Effect.IsWrite()
 }
 

@@ -24,6 +24,7 @@ var Rules = []*rule.Rule{
 	unguardedTransition,
 	borrowedVersion,
 	baseAfterChange,
+	discardedChange,
 	ignoredFresh,
 	indexPatch,
 	checkThenCreate,

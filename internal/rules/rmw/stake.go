@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -61,6 +62,9 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 				st.harm = replaces
 			}
 		}
+		if onDeleted(s, ch) {
+			continue // the API server takes no new finalizer for an object that is being deleted
+		}
 		if st.harm == harmless || st.field == "ResourceVersion" || st.field == "ManagedFields" || !st.judge(pass) {
 			continue
 		}
@@ -69,6 +73,17 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 		}
 	}
 	return worst, ok
+}
+
+// onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
+// Source: k8s.io/apiserver/pkg/registry/rest, ValidateObjectMetaUpdate refuses new finalizers then.
+func onDeleted(s *effects.Story, ch *effects.Event) bool {
+	if ch.Path != "Finalizers" || ch.Call == nil || ch.Call.Name != "RemoveFinalizer" {
+		return false
+	}
+	return slices.ContainsFunc(ch.Guards.Places, func(p effects.Place) bool {
+		return p.Path == "DeletionTimestamp" && s.Kin(p.Object)
+	})
 }
 
 // worse orders stakes: a counter that loses counts shows best what happens.
@@ -115,6 +130,9 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	case st.outside:
 		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
 		st.severity, st.reason, st.rival = finding.High, "the list has writers outside of this program", nil
+		if st.field == "OwnerReferences" {
+			st.severity, st.reason = finding.Medium, "the list has writers outside of this program, which set their entry again when they next look"
+		}
 	case st.rival != nil && st.domain != program.Unknown:
 		st.severity = finding.Critical
 		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"strings"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// ReachesAnswer tells whether an error of fn can come up to an entry point of a kind: fn is one itself, or the error is not
+// dropped on every way.
+func (e *Effects) ReachesAnswer(fn *ssa.Function, kind program.EntryKind) bool {
+	if en := e.entryOf(fn); en != nil && en.Kind == kind {
+		return true
+	}
+	for _, edge := range e.Program.Callers(fn) {
+		if e.Program.InTest(edge.Caller()) {
+			continue
+		}
+		for _, fate := range e.ErrorFates(edge.Site) {
+			if fate.Kind == ErrorFateUnknown || fate.Entry != nil && fate.Entry.Kind == kind {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ThereBefore tells whether what a read asks for must have been there for a while when somebody can ask for it: the object
+// that a request names, outside of its creation, and objects that controllers make under names that nobody knows before.
+func (e *Effects) ThereBefore(r Refusal) bool {
+	if k, ok := kube.KindOf(r.Read.Type); ok && k.BuiltIn() && madeByControllers[k.Name] {
+		return true
+	}
+	fn := r.Read.Func()
+	if site, ok := r.Read.Origin.(ssa.CallInstruction); ok {
+		if key := program.Argument(site, r.Read.Call.Key); key != nil && namesRequested(e.DepsOf(fn, key)) {
+			return true
+		}
+	}
+	entries := e.Program.EntriesOf(fn)
+	for _, en := range entries {
+		name := en.Func.Name()
+		if en.Kind == program.EntryWebhook && name != "ValidateUpdate" && name != "ValidateDelete" {
+			return false
+		}
+	}
+	return len(entries) > 0
+}
+
+// madeByControllers are built-in kinds whose objects get their names from the controller that makes them.
+var madeByControllers = map[string]bool{"ControllerRevision": true, "ReplicaSet": true, "EndpointSlice": true, "Event": true}
+
+// namesRequested tells whether a key is made of the name in an admission request.
+func namesRequested(d Deps) bool {
+	for _, p := range d.Places {
+		named := program.Named(p.Root.Type())
+		if named == nil || named.Obj().Pkg() == nil {
+			continue
+		}
+		switch named.Obj().Pkg().Path() {
+		case "sigs.k8s.io/controller-runtime/pkg/webhook/admission", "k8s.io/api/admission/v1", "k8s.io/api/admission/v1beta1":
+			if path := concat(p.Base, p.Path); path == "Name" || strings.HasSuffix(path, ".Name") {
+				return true
+			}
+		}
+	}
+	return false
+}

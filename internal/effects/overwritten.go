@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Overwritten is a change of an object in memory that is gone before the request that was to store it.
+type Overwritten struct {
+	Func *ssa.Function
+	// Change is made first; By fills the object anew, by a read or by the server's answer to a write of the other half of
+	// the object; Write then sends the half that Change belongs to.
+	Change, By, Write *Event
+	// Always is set when each run that makes the change and reaches the write comes through By.
+	Always bool
+}
+
+// Overwrites returns the changes that are overwritten in memory before they are sent, one for each write; in source order.
+//
+// The clients of controller-runtime decode the answer of an update or a patch into the object that they were given, and
+// a request for the main resource leaves the stored status as it is: what was set in the status in memory is replaced by
+// what is stored (sigs.k8s.io/controller-runtime/pkg/client, typed_client.go: Do(ctx).Into(obj)).
+func (e *Effects) Overwrites() []Overwritten {
+	var out []Overwritten
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		for _, w := range e.events[fn] {
+			if w.Kind != Write || w.Root == nil || w.Spawned || Reassigned(fn, w.Root) || halfOf(w) == bothHalves {
+				continue // which object it is, or what the request stores, is not certain
+			}
+			if o, found := e.overwritten(fn, w); found {
+				out = append(out, o)
+			}
+		}
+	}
+	return out
+}
+
+// overwritten looks for a change that is lost on the way to a write.
+func (e *Effects) overwritten(fn *ssa.Function, w *Event) (Overwritten, bool) {
+	life := e.lifeOf(fn, w)
+	for _, ch := range life.events {
+		if ch.Kind != Change || ch.At == w.At || !lostByFilling(ch.Path) || halfOfPath(ch.Path) != halfOf(w) {
+			continue
+		}
+		for _, by := range life.events {
+			if life.fills(by, ch, w) && life.follows(ch, by) && life.follows(by, w) && !life.savedOrMadeAgain(ch, by, w) && !e.changedUnseen(w.Root, by, w) && !e.afterFailure(by, w) {
+				always := MustPrecede(by.At, w.At) && by.At != w.At
+				return Overwritten{Func: fn, Change: ch, By: by, Write: w, Always: always}, true
+			}
+		}
+	}
+	return Overwritten{}, false
+}
+
+// life is what happens to one object in one function, in the order of the code.
+type life struct{ events []*Event }
+
+func (e *Effects) lifeOf(fn *ssa.Function, w *Event) life {
+	var l life
+	for _, ev := range e.events[fn] {
+		if ev.Object == w.Object {
+			l.events = append(l.events, ev)
+		}
+	}
+	return l
+}
+
+// follows tells whether b comes after a, and never before it: what a loop repeats has no such order.
+func (l life) follows(a, b *Event) bool {
+	if a.At == b.At { // both lie behind one call, and are told in the callee's order
+		return slices.Index(l.events, a) < slices.Index(l.events, b)
+	}
+	if _, deferred := b.At.(*ssa.Defer); deferred {
+		return MustPrecede(b.At, a.At)
+	}
+	if _, deferred := a.At.(*ssa.Defer); deferred {
+		return false
+	}
+	return MayPrecede(a.At, b.At) && !MayPrecede(b.At, a.At)
+}
+
+// fills tells whether an event replaces what a change left in the object: a read of an object that was there before, or
+// the answer to a write of the other half.
+func (l life) fills(by, ch, w *Event) bool {
+	if by == w || by.Origin == w.Origin || by.Spawned || by.At == ch.At {
+		return false
+	}
+	if by.Kind == Read {
+		return slices.ContainsFunc(l.events, func(first *Event) bool { return first.Kind == Read && first != by && l.follows(first, ch) })
+	}
+	if by.Kind != Write || by.Call.WritesInto < 0 {
+		return false
+	}
+	half := halfOf(by)
+	return half != bothHalves && half != halfOf(w)
+}
+
+// savedOrMadeAgain tells whether another write can have stored the change before it is lost, or whether the object is
+// changed at the same place, or replaced, between the loss and the write.
+func (l life) savedOrMadeAgain(ch, by, w *Event) bool {
+	for _, ev := range l.events {
+		between := ev != w && ev != by && l.mayFollow(by, ev) && l.mayFollow(ev, w)
+		switch ev.Kind {
+		case Write:
+			if ev != w && ev != by && l.mayFollow(ch, ev) && l.mayFollow(ev, by) && halfOf(ev) != halfOf(by) {
+				return true
+			}
+		case Change:
+			if between && (ev.Path == "" || overlaps(ev.Path, ch.Path)) {
+				return true
+			}
+		case Copy, Read:
+			if between {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// afterFailure tells whether a write is made only when the call that overwrites has failed: then nothing was decoded.
+func (e *Effects) afterFailure(by, w *Event) bool {
+	call, ok := by.At.(*ssa.Call)
+	return ok && slices.Contains(e.FailureBlocks(call), w.At.Block())
+}
+
+// changedUnseen tells whether the object is given, between the loss and the write, to code that is out of sight and may
+// change it. What own code does with it shows in its events.
+func (e *Effects) changedUnseen(root ssa.Value, by, w *Event) bool {
+	return givenTo(root, func(site ssa.CallInstruction) bool {
+		if site == by.At || site == w.At || program.Model(site) != nil || len(e.Program.Callees(site)) > 0 || onlyLooks(site) {
+			return false
+		}
+		_, deferred := w.At.(*ssa.Defer)
+		return MayPrecede(by.At, site) && (deferred || MayPrecede(site, w.At))
+	})
+}
+
+// onlyLooks tells whether a call records or logs what it is given.
+func onlyLooks(site ssa.CallInstruction) bool {
+	t := program.Target(site)
+	if t == nil || t.Pkg() == nil {
+		return false
+	}
+	switch t.Pkg().Path() {
+	case "k8s.io/client-go/tools/record", "k8s.io/client-go/tools/events", "github.com/go-logr/logr", "k8s.io/klog/v2", "log/slog":
+		return true
+	}
+	return false
+}
+
+// mayFollow tells whether b can come after a. What lies behind one call may come in any order.
+func (l life) mayFollow(a, b *Event) bool {
+	return a.At == b.At || l.follows(a, b) || MayPrecede(a.At, b.At)
+}
+
+// half is the part of an object that a request stores.
+type half int
+
+const (
+	mainHalf half = iota
+	statusHalf
+	bothHalves // or unknown
+)
+
+func halfOf(w *Event) half {
+	switch w.Call.Effect {
+	case kube.Update, kube.Patch:
+		return mainHalf
+	case kube.UpdateStatus, kube.PatchStatus:
+		return statusHalf
+	}
+	return bothHalves
+}
+
+func halfOfPath(path string) half {
+	if Under(path, "Status") {
+		return statusHalf
+	}
+	return mainHalf
+}
+
+// lostByFilling tells whether a change of a field is gone when the object is filled. What names the object or its version is
+// set for the request itself.
+func lostByFilling(path string) bool {
+	switch path {
+	case "", "Name", "Namespace", "ResourceVersion", "ManagedFields", "APIVersion", "Kind", "UID":
+		return false
+	}
+	return true
+}
