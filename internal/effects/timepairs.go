@@ -179,7 +179,7 @@ func (e *Effects) OrderedToo(t TimePair) bool {
 	for _, b := range t.Func().Blocks {
 		for _, instr := range b.Instrs {
 			op, x, y := timeOperands(instr)
-			if op != "" && op != "Equal" && (e.sameTime(x, t.X) && e.sameTime(y, t.Y) || e.sameTime(x, t.Y) && e.sameTime(y, t.X)) {
+			if op != "" && op != "Equal" && (e.sameTime(x, t.X) || e.sameTime(y, t.Y) || e.sameTime(x, t.Y) || e.sameTime(y, t.X)) {
 				return true
 			}
 		}

@@ -221,6 +221,9 @@ func runtimeClientShape(fn *types.Func, sig *types.Signature) *Call {
 		return nil
 	}
 	params := withoutContext(sig)
+	if len(params) == sig.Params().Len() {
+		return nil // all methods of the client take a context: Update(obj) of a builder sends nothing
+	}
 	if sig.Variadic() {
 		last := len(params) - 1
 		option := namedIn(elemOf(params[last]), clientPath)

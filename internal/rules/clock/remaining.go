@@ -28,10 +28,11 @@ var remaining = &rule.Rule{
 func checkRemaining(pass *rule.Pass) {
 	told := make(map[ssa.Value]bool)
 	for _, w := range pass.Effects.Waits() {
-		if !told[w.Difference] {
-			told[w.Difference] = true
-			reportRemaining(pass, w)
+		if told[w.Difference] || w.Test != nil && !pass.Strict && !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction)) {
+			continue // told, or two readings that follow close upon each other
 		}
+		told[w.Difference] = true
+		reportRemaining(pass, w)
 	}
 }
 

@@ -27,9 +27,10 @@ var CheckThenAct = &rule.Rule{
 
 func checkThenAct(p *rule.Pass) {
 	for _, c := range p.Effects.Memory().StaleChecks() {
-		if !skip(p, c.Act.Func()) {
-			tellStale(p, c)
+		if skip(p, c.Act.Func()) || fillsCache(c.Act) && !p.Strict {
+			continue // both come to the same entry, and the one that is replaced holds nothing
 		}
+		tellStale(p, c)
 	}
 	for _, u := range p.Effects.Memory().Updates() {
 		if !skip(p, u.Put.Parent()) {
@@ -112,6 +113,10 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 
 // fillsCache tells whether the write puts a value into a map that holds nothing to be closed: done twice, work is lost.
 func fillsCache(a *memory.Access) bool {
+	if call, ok := a.At.(*ssa.Call); ok {
+		t := program.Target(call)
+		return t != nil && t.Pkg() != nil && t.Pkg().Path() == "k8s.io/apimachinery/pkg/util/sets" && t.Name() == "Insert"
+	}
 	update, ok := a.At.(*ssa.MapUpdate)
 	if !ok {
 		return false

@@ -8,6 +8,7 @@ import (
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
 )
@@ -53,7 +54,7 @@ func writings(pass *rule.Pass, m *program.Manager) []writing {
 	seen := make(map[*program.Entry]bool)
 	for _, row := range pass.Effects.Ledger {
 		proof := pass.Effects.Domain(row).Proof(program.EveryReplica)
-		if proof == nil || pass.Program.InTest(row.Site.Parent()) {
+		if proof == nil || pass.Program.InTest(row.Site.Parent()) || createsOnce(row) {
 			continue
 		}
 		for _, entry := range pass.Program.EntriesOf(row.Site.Parent()) {
@@ -65,6 +66,15 @@ func writings(pass *rule.Pass, m *program.Manager) []writing {
 		}
 	}
 	return out
+}
+
+// createsOnce tells whether a write is a create under a name that all replicas come to: the second answers AlreadyExists.
+func createsOnce(row *effects.Entry) bool {
+	if row.Call.Effect != kube.Create || len(row.Stories) == 0 {
+		return false
+	}
+	naming, _ := row.Stories[0].Naming()
+	return naming == effects.NameFixed
 }
 
 // electable tells whether leader election would keep an entry to one replica.

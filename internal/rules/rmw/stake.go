@@ -81,7 +81,11 @@ func onDeleted(s *effects.Story, ch *effects.Event) bool {
 	if ch.Path != "Finalizers" || ch.Call == nil || ch.Call.Name != "RemoveFinalizer" {
 		return false
 	}
-	return slices.ContainsFunc(ch.Guards.Places, func(p effects.Place) bool {
+	asked := func(call *ssa.Call) bool {
+		target := program.Target(call)
+		return target != nil && target.Name() == "GetDeletionTimestamp"
+	}
+	return slices.ContainsFunc(ch.Guards.Calls, asked) || slices.ContainsFunc(ch.Guards.Places, func(p effects.Place) bool {
 		return p.Path == "DeletionTimestamp" && s.Kin(p.Object)
 	})
 }
