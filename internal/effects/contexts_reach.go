@@ -110,7 +110,7 @@ func receiverInReach(fn *ssa.Function) *InReach {
 }
 
 // CallerInReach returns the context that a caller of fn has at the call and could hand on, looking up to three calls
-// back; the nearest, in source order. Test code does not count.
+// back; the nearest, in source order. Test code does not count, and neither does a context that never ends.
 func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
 	seen := map[*ssa.Function]bool{fn: true}
 	level := []*ssa.Function{fn}
@@ -123,7 +123,7 @@ func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
 					continue
 				}
 				seen[caller] = true
-				if found := c.InReach(e.Site); found != nil {
+				if found := c.InReach(e.Site); found != nil && !c.NeverEnds(found.Value) {
 					found.Own, found.Edge = false, e
 					return found
 				}

@@ -18,7 +18,8 @@ type WorkKind int
 const (
 	// NoWork waits for nothing outside of the process that is known.
 	NoWork WorkKind = iota
-	// APIWork is a request to the API server, or a read from a cache that may have to be filled first.
+	// APIWork is a request to the API server, or a read from a cache that may have to be filled first. A read of a kind that
+	// a controller watches, through a client that is known to read from a cache, is none.
 	APIWork
 	// NetworkWork waits for another machine.
 	NetworkWork
@@ -127,6 +128,9 @@ func (w *Work) At(site ssa.CallInstruction) WorkKind {
 		}
 		return NoWork
 	}
+	if row.Effect.IsRead() && fromMemory(w.p, site, row) {
+		return NoWork
+	}
 	if row.Effect.IsRead() || row.Effect.IsWrite() {
 		return APIWork
 	}
@@ -167,6 +171,7 @@ var bookkeeping = []string{
 	"sigs.k8s.io/controller-runtime/pkg/log", "k8s.io/component-base/", "github.com/grpc-ecosystem/", "go.uber.org/zap",
 	"github.com/sirupsen/logrus", "k8s.io/client-go/tools/record", "k8s.io/client-go/tools/events", "k8s.io/client-go/util/workqueue",
 	"github.com/awslabs/operatorpkg", "go.uber.org/",
+	"github.com/aws/aws-sdk-go-v2/config", // reads files and the environment; credentials are fetched when they are needed
 }
 
 // foreign recognises calls into libraries that the model does not know: the context comes first, an error comes last.

@@ -30,12 +30,12 @@ func checkBlank(pass *rule.Pass) {
 			continue // a closure's parameters are its caller's choice
 		}
 		param := unusedContext(fn)
-		if param == nil {
-			continue
+		if param == nil || pass.Effects.Contexts().NeverEnds(param) {
+			continue // nothing is lost
 		}
 		path := pass.Effects.Work().Reach(fn)
-		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) {
-			continue // calls nobody; has a context of its own for them; or the client is too old to take one
+		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.BoundByClient(path.Last()) {
+			continue // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
 		}
 		reportBlank(pass, fn, param, path)
 	}
@@ -85,6 +85,9 @@ func reportBlank(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter, path *
 	if path.Next != nil {
 		severity, reason = finding.Medium, "the request is sent by a function that it calls"
 		cause = "contexts that end at the entry"
+	}
+	if severity == finding.High && where.Entry != nil && where.Entry.Kind == program.EntryReconcile {
+		severity, reason = finding.Medium, "a reconcile has no deadline unless the controller sets one: it ends later at shutdown"
 	}
 	s := rule.NewScenario()
 	caller := s.Actor(where.Actor(fn), where.Runs())

@@ -91,7 +91,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 		return cut{}, false
 	}
 	reach := contexts.InReach(root.Site)
-	if reach == nil {
+	if reach == nil || contexts.NeverEnds(reach.Value) {
 		reach = contexts.CallerInReach(fn)
 	}
 	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {

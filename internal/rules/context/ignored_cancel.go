@@ -29,6 +29,9 @@ func checkIgnoredCancel(pass *rule.Pass) {
 			continue
 		}
 		for _, loop := range pass.Effects.Goroutines().DeafLoops(fn) {
+			if pass.Effects.Contexts().NeverEnds(loop.Reach.Value) {
+				continue
+			}
 			reportIgnored(pass, fn, loop)
 		}
 	}

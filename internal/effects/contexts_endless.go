@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// NeverEnds tells whether a context is known to be one that nobody ends: it goes back to Background in all cases, without
+// a deadline and without a cancel function that somebody keeps, or to a gRPC request whose only clients send Background.
+// To lose such a context is to lose nothing.
+func (c *Contexts) NeverEnds(ctx ssa.Value) bool {
+	if ctx == nil || !isContextType(ctx.Type()) {
+		return false
+	}
+	origins := c.Of(ctx)
+	for _, o := range origins {
+		switch {
+		case o.Bounded || o.Cancellable || o.Deferred != nil:
+			return false
+		case o.Kind == BackgroundContext || o.Kind == DetachedContext:
+		case o.Kind == RequestContext && c.blankClients(o.Root):
+		default:
+			return false
+		}
+	}
+	return len(origins) > 0
+}
+
+// blankClients tells whether ctx is the context of a gRPC method whose clients are in own code and all call under
+// Background: both sides of a plugin's protocol, for instance.
+func (c *Contexts) blankClients(ctx ssa.Value) bool {
+	param, ok := ctx.(*ssa.Parameter)
+	if !ok {
+		return false
+	}
+	fn := param.Parent()
+	e := c.p.EntryAt(fn)
+	message := messageOf(fn.Signature)
+	if e == nil || e.Kind != program.EntryGRPC || message == nil {
+		return false
+	}
+	calls := 0
+	for _, caller := range c.p.Funcs {
+		if c.p.InTest(caller) || c.p.Generated(caller) {
+			continue
+		}
+		for site := range program.Sites(caller) {
+			target := program.Target(site)
+			if target == nil || target.Name() != fn.Name() || !site.Common().IsInvoke() || messageOf(target.Signature()) != message {
+				continue
+			}
+			calls++
+			for _, o := range c.Of(ContextArgument(site)) {
+				if o.Kind != BackgroundContext || o.Bounded || o.Cancellable {
+					return false
+				}
+			}
+		}
+	}
+	return calls > 0
+}
+
+// messageOf returns the type of the request that a gRPC method takes behind its context, or nil.
+func messageOf(sig *types.Signature) *types.TypeName {
+	if sig.Params().Len() < 2 || !isContextType(sig.Params().At(0).Type()) {
+		return nil
+	}
+	if named := program.Named(sig.Params().At(1).Type()); named != nil {
+		return named.Obj()
+	}
+	return nil
+}
