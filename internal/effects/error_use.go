@@ -239,24 +239,30 @@ func (u *useWalk) branch(failed *ssa.BasicBlock) {
 }
 
 // isZero tells whether a struct value is the zero value, such as ctrl.Result{}.
-func isZero(v ssa.Value) bool {
+func isZero(v ssa.Value) bool { return zeroAfter(v, make(map[*ssa.Alloc]bool)) }
+
+// zeroAfter is isZero for the variables that were not looked at yet: one can be assigned to itself over others.
+func zeroAfter(v ssa.Value, seen map[*ssa.Alloc]bool) bool {
 	switch x := v.(type) {
 	case *ssa.Const:
 		return true
 	case *ssa.UnOp:
-		if alloc, ok := x.X.(*ssa.Alloc); ok && x.Op == token.MUL {
-			for _, ref := range *alloc.Referrers() {
-				switch r := ref.(type) {
-				case *ssa.FieldAddr:
-					return false
-				case *ssa.Store:
-					if r.Addr == alloc {
-						return isZero(r.Val)
-					}
+		alloc, ok := x.X.(*ssa.Alloc)
+		if !ok || x.Op != token.MUL || seen[alloc] {
+			return false
+		}
+		seen[alloc] = true
+		for _, ref := range *alloc.Referrers() {
+			switch r := ref.(type) {
+			case *ssa.FieldAddr:
+				return false
+			case *ssa.Store:
+				if r.Addr == alloc {
+					return zeroAfter(r.Val, seen)
 				}
 			}
-			return true
 		}
+		return true
 	}
 	return false
 }

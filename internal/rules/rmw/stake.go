@@ -78,7 +78,8 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 // onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
 // Source: k8s.io/apiserver/pkg/registry/rest, ValidateObjectMetaUpdate refuses new finalizers then.
 func onDeleted(s *effects.Story, ch *effects.Event) bool {
-	if ch.Path != "Finalizers" || ch.Call == nil || ch.Call.Name != "RemoveFinalizer" {
+	site, ok := ch.Origin.(ssa.CallInstruction)
+	if !ok || ch.Path != "Finalizers" || program.Target(site) == nil || program.Target(site).Name() != "RemoveFinalizer" {
 		return false
 	}
 	asked := func(call *ssa.Call) bool {
