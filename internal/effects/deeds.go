@@ -117,13 +117,27 @@ func (e *Effects) namedKind(ev *Event) (string, bool) {
 	return k.Name, ok && (k.Name != "" || k.Form == kube.Unstructured)
 }
 
-// oneOfMany tells whether the handler that is taken off was kept in a container: whoever takes off the only one it has put
-// there is done with its own work, and ends no watch that others need.
+// oneOfMany tells whether the handler that is taken off was kept in a container, itself or with what it is a field of:
+// whoever takes off the only one it has put there is done with its own work, and ends no watch that others need.
 func (e *Effects) oneOfMany(fn *ssa.Function, site ssa.CallInstruction) bool {
 	args := site.Common().Args
-	for _, p := range e.Places(fn, args[len(args)-1]) {
+	return e.fromContainer(fn, args[len(args)-1], 0)
+}
+
+func (e *Effects) fromContainer(fn *ssa.Function, v ssa.Value, depth int) bool {
+	for _, p := range e.Places(fn, v) {
 		if strings.Contains(concat(p.Base, p.Path), "[]") {
 			return true
+		}
+		param, ok := p.Root.(*ssa.Parameter)
+		if !ok || depth == deedDepth {
+			continue
+		}
+		for _, edge := range e.Program.Callers(fn) {
+			arg := program.ArgumentFor(edge, paramIndex(fn, param))
+			if arg != nil && !e.Program.InTest(edge.Caller()) && e.fromContainer(edge.Caller(), arg, depth+1) {
+				return true
+			}
 		}
 	}
 	return false
