@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"go/token"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -44,6 +46,27 @@ func (e *Effects) GroupCalls(fn *ssa.Function) []GroupCall {
 
 func isGroup(v ssa.Value) bool {
 	return program.IsNamed(v.Type(), "sync", "WaitGroup") || program.IsNamed(v.Type(), "golang.org/x/sync/errgroup", "Group")
+}
+
+// AfterDone tells whether an instruction runs only when a context is over: a receive from its Done stands before it in
+// all cases.
+func AfterDone(at ssa.Instruction) bool {
+	for _, b := range at.Parent().Blocks {
+		if !b.Dominates(at.Block()) {
+			continue
+		}
+		for _, instr := range b.Instrs {
+			if instr == at {
+				break
+			}
+			if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW {
+				if done, ok := recv.X.(*ssa.Call); ok && isDoneCall(done) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // JoinedBy tells whether an instruction waits for the end of a goroutine, or for a word from it: Wait on a group that it

@@ -133,13 +133,34 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 		}
 		for i := range at.block.Succs {
 			next, ok := at.next(i, r.Err)
-			if goesOn && ok && !seen[next] {
+			if goesOn && ok && !seen[next] && !drained(at.block, i, names) {
 				seen[next] = true
 				queue = append(queue, next)
 			}
 		}
 	}
 	return nil
+}
+
+// drained tells whether a branch is taken when the channel of a watch was closed: the watch has ended by itself.
+func drained(b *ssa.BasicBlock, succ int, names []ssa.Value) bool {
+	branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+	if !ok || succ != 1 {
+		return false
+	}
+	more, ok := branch.Cond.(*ssa.Extract)
+	if !ok || more.Index != 1 {
+		return false
+	}
+	recv, ok := more.Tuple.(*ssa.UnOp)
+	if !ok || recv.Op != token.ARROW {
+		return false
+	}
+	events, ok := recv.X.(*ssa.Call)
+	if !ok || program.Target(events) == nil || program.Target(events).Name() != "ResultChan" {
+		return false
+	}
+	return slices.Contains(names, program.Receiver(events))
 }
 
 // leakPoint is a block that a walk with a running resource comes to. failure is the error of a callee that took the

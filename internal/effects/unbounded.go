@@ -20,6 +20,8 @@ type Unbounded struct {
 	Why string
 	// AtShutdown is set for calls that the end of the process waits for.
 	AtShutdown bool
+	// Local is set for programs that are run on the same machine.
+	Local bool
 }
 
 // UnboundedCalls returns the calls of own code that can wait for ever, in source order.
@@ -230,7 +232,7 @@ func (e *Effects) command(site ssa.CallInstruction) (Unbounded, bool) {
 	if len(srcs.Values) == 0 || srcs.Partial {
 		return Unbounded{}, false
 	}
-	return Unbounded{Site: site, Root: srcs.Values[0], Why: "exec.Command has no context"}, true
+	return Unbounded{Site: site, Root: srcs.Values[0], Why: "exec.Command has no context", Local: true}, true
 }
 
 // cacheSync judges a wait for an informer's first list: it takes as long as the other side does not answer.

@@ -32,6 +32,12 @@ func checkUnboundedCall(pass *rule.Pass) {
 		if !pass.Reviewed(fn) || !u.AtShutdown && !running(pass, fn) {
 			continue // at start-up somebody looks on, and restarts it
 		}
+		if u.AtShutdown && endsProcess(pass, fn) {
+			continue // the grace period of the manager or of the pod bounds it
+		}
+		if u.Local && !pass.Strict {
+			continue // a program of the same machine: whether it talks to another is not in sight
+		}
 		if _, isSync := syncs(u.Site); isSync && !pass.Where(fn).Repeats() {
 			continue // informers of the process itself: nothing works before they have synced
 		}
@@ -55,6 +61,17 @@ func running(pass *rule.Pass, fn *ssa.Function) bool {
 	switch pass.Program.DomainOf(fn).Worst() {
 	case program.EveryReplica, program.LeaderOnly:
 		return true
+	}
+	return false
+}
+
+// endsProcess tells whether a function waits on behalf of the process as a whole: main itself, or a runnable of the
+// manager, which is given up after the manager's graceful time-out.
+func endsProcess(pass *rule.Pass, fn *ssa.Function) bool {
+	for ; fn != nil; fn = fn.Parent() {
+		if e := pass.Program.EntryAt(fn); e != nil && (e.Kind == program.EntryRunnable || e.Kind == program.EntryMain) {
+			return true
+		}
 	}
 	return false
 }

@@ -52,10 +52,23 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 		return // stopped on each path; or it lives as long as the process
 	}
 	where := pass.Where(fn)
-	if where.Domain == program.StartUp && (isTimer || stopInReach(pass, r.Site) == "" && r.Err == nil) {
+	broadcaster := r.Stop == "Shutdown" && onceAtMost(pass, fn, where)
+	if (broadcaster || where.Domain == program.StartUp) && (isTimer || stopInReach(pass, r.Site) == "" && r.Err == nil) {
 		return // made once at start-up, and there is nothing that could tell it to stop
 	}
 	reportLeak(pass, fn, leak, where)
+}
+
+// onceAtMost tells whether a function runs once in the life of the process, in a goroutine of main perhaps, or is called
+// by nobody in own code.
+func onceAtMost(pass *rule.Pass, fn *ssa.Function, where rule.Where) bool {
+	switch {
+	case where.Domain == program.StartUp:
+		return true
+	case where.Domain == program.Unknown:
+		return len(pass.Program.Callers(fn)) == 0
+	}
+	return where.Entry != nil && where.Entry.Kind == program.EntryMain && !where.Repeats()
 }
 
 func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rule.Where) {
