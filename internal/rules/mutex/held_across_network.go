@@ -66,6 +66,14 @@ func heldAcrossNetwork(p *rule.Pass) {
 	}
 }
 
+// onceOnly tells whether a wait lies behind a (*sync.Once).Do.
+func onceOnly(block *memory.Block) bool {
+	return slices.ContainsFunc(block.Path(), func(site ssa.CallInstruction) bool {
+		target := program.Target(site)
+		return target != nil && target.FullName() == "(*sync.Once).Do"
+	})
+}
+
 // remoteUnder lists the network calls that a function makes with a lock of its own held.
 func remoteUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []remote {
 	var out []remote
@@ -79,6 +87,9 @@ func remoteUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []remote {
 				for _, h := range held {
 					if h.Mode == memory.Read && !p.Strict {
 						continue // it keeps writers out only: most often the one that closes or reloads
+					}
+					if onceOnly(block) {
+						continue // the first of all callers waits, and nobody after it
 					}
 					if block.Kind.Remote() && h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !unnamed(h.Lock) && !given(block, h) {
 						out = append(out, remote{fn, h, block})

@@ -4,6 +4,7 @@ package mutex
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
@@ -36,6 +37,7 @@ type cause struct {
 func unguardedField(p *rule.Pass) {
 	groups := make(map[cause][]*memory.Unguarded)
 	var order []cause
+	application := hasManager(p)
 	for _, u := range p.Effects.Memory().Unguarded() {
 		fn := u.Access.Func()
 		if skip(p, fn) || skip(p, u.Other.Func()) {
@@ -43,6 +45,9 @@ func unguardedField(p *rule.Pass) {
 		}
 		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
 			continue // who calls it is out of sight: most often nobody but tests
+		}
+		if !u.Meeting.Sure() && !p.Strict && application && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
+			continue // a method that a program does not call
 		}
 		if underRead(u) {
 			continue // the read lock is held: told by write-under-rlock
@@ -59,6 +64,11 @@ func unguardedField(p *rule.Pass) {
 	for _, key := range order {
 		tellUnguarded(p, groups[key])
 	}
+}
+
+// hasManager tells whether the reviewed code is a program that runs controllers, and not a library for such.
+func hasManager(p *rule.Pass) bool {
+	return slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool { return !p.Program.TestSupport(m.Site.Parent()) })
 }
 
 // holder is the struct that has a field, or the variable itself: fields of one struct lack one lock.
