@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -48,21 +49,37 @@ func isGroup(v ssa.Value) bool {
 	return program.IsNamed(v.Type(), "sync", "WaitGroup") || program.IsNamed(v.Type(), "golang.org/x/sync/errgroup", "Group")
 }
 
-// AfterDone tells whether an instruction runs only when a context is over: a receive from its Done stands before it in
-// all cases.
-func AfterDone(at ssa.Instruction) bool {
-	for _, b := range at.Parent().Blocks {
-		if !b.Dominates(at.Block()) {
-			continue
+// AfterDone tells whether each way from the start of a goroutine to an instruction of the same function waits for the end of
+// a context.
+func AfterDone(start, at ssa.Instruction) bool {
+	if start.Block() == at.Block() {
+		return receivesDone(at.Block(), at)
+	}
+	seen := make(map[*ssa.BasicBlock]bool)
+	var open func(b *ssa.BasicBlock) bool // is there a way from b to at that waits for no context
+	open = func(b *ssa.BasicBlock) bool {
+		if seen[b] {
+			return false
 		}
-		for _, instr := range b.Instrs {
-			if instr == at {
-				break
-			}
-			if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW {
-				if done, ok := recv.X.(*ssa.Call); ok && isDoneCall(done) {
-					return true
-				}
+		seen[b] = true
+		if b == at.Block() {
+			return !receivesDone(b, at)
+		}
+		return !receivesDone(b, nil) && slices.ContainsFunc(b.Succs, open)
+	}
+	return !open(start.Block())
+}
+
+// receivesDone tells whether a block receives from the Done channel of a context, before an instruction of it where one is
+// given.
+func receivesDone(b *ssa.BasicBlock, before ssa.Instruction) bool {
+	for _, instr := range b.Instrs {
+		if instr == before {
+			return false
+		}
+		if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW {
+			if done, ok := recv.X.(*ssa.Call); ok && isDoneCall(done) {
+				return true
 			}
 		}
 	}

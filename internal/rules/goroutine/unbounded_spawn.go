@@ -18,6 +18,7 @@ var unboundedSpawn = &rule.Rule{
 	Checklist: []string{"6.2"},
 	Severity:  finding.Medium,
 	Needs:     rule.Program,
+	Strict:    true, // the items are most often those that somebody has configured, and the code does not say so
 	Since:     "v0.1.0",
 	Doc:       rule.Page(pages, "unbounded_spawn.md"),
 	Check:     checkUnboundedSpawn,

@@ -73,7 +73,7 @@ func addInside(p *rule.Pass, add effects.GroupCall) {
 		if wait == nil || method(p, starter, add.Place, "Add") != nil || !effects.After(g, wait.Site) {
 			continue
 		}
-		if effects.AfterDone(wait.Site) {
+		if effects.AfterDone(g, wait.Site) {
 			continue // a goroutine that is added so late finds its context over
 		}
 		name := program.Name(starter)
