@@ -97,9 +97,6 @@ func (w *existenceWalk) reads(branch *ssa.If, fn *ssa.Function, fits func(*Event
 		if k, ok := kube.KindOf(ev.Type); !ok || !k.Same(w.kind) {
 			continue
 		}
-		if fn == branch.Parent() && !MayPrecede(ev.At, branch) {
-			continue // on another branch
-		}
 		if call, ok := ev.Origin.(*ssa.Call); ok && w.e.refusesMissing(ev, call) {
 			continue // what is missing is an error: nothing is made because of it
 		}

@@ -52,38 +52,29 @@ func isGroup(v ssa.Value) bool {
 // AfterDone tells whether each way from the start of a goroutine to an instruction of the same function waits for the end of
 // a context.
 func AfterDone(start, at ssa.Instruction) bool {
-	if start.Block() == at.Block() {
-		return receivesDone(at.Block(), at)
-	}
 	seen := make(map[*ssa.BasicBlock]bool)
-	var open func(b *ssa.BasicBlock) bool // is there a way from b to at that waits for no context
-	open = func(b *ssa.BasicBlock) bool {
-		if seen[b] {
-			return false
-		}
-		seen[b] = true
-		if b == at.Block() {
-			return !receivesDone(b, at)
-		}
-		return !receivesDone(b, nil) && slices.ContainsFunc(b.Succs, open)
-	}
-	return !open(start.Block())
-}
-
-// receivesDone tells whether a block receives from the Done channel of a context, before an instruction of it where one is
-// given.
-func receivesDone(b *ssa.BasicBlock, before ssa.Instruction) bool {
-	for _, instr := range b.Instrs {
-		if instr == before {
-			return false
-		}
-		if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW {
-			if done, ok := recv.X.(*ssa.Call); ok && isDoneCall(done) {
+	var open func(instrs []ssa.Instruction) bool // is there a way on to at that waits for no context
+	open = func(instrs []ssa.Instruction) bool {
+		for _, instr := range instrs {
+			if instr == at {
 				return true
 			}
+			if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW {
+				if done, ok := recv.X.(*ssa.Call); ok && isDoneCall(done) {
+					return false
+				}
+			}
 		}
+		return slices.ContainsFunc(instrs[len(instrs)-1].Block().Succs, func(next *ssa.BasicBlock) bool {
+			if seen[next] {
+				return false
+			}
+			seen[next] = true
+			return open(next.Instrs)
+		})
 	}
-	return false
+	b := start.Block()
+	return !open(b.Instrs[slices.Index(b.Instrs, start):])
 }
 
 // JoinedBy tells whether an instruction waits for the end of a goroutine, or for a word from it: Wait on a group that it

@@ -106,8 +106,7 @@ func countsDown(loop []*ssa.BasicBlock) bool {
 				if !ok || basic.Info()&types.IsInteger == 0 && basic.Kind() != types.Bool {
 					continue
 				}
-				switch x.Op {
-				case token.LSS, token.LEQ, token.GTR, token.GEQ:
+				if IsOrder(x.Op) {
 					return true
 				}
 			case *ssa.Call:

@@ -46,11 +46,11 @@ func (e *Effects) Overwrites() []Overwritten {
 // overwritten looks for a change that is lost on the way to a write.
 func (e *Effects) overwritten(fn *ssa.Function, w *Event) (Overwritten, bool) {
 	life := e.lifeOf(fn, w)
-	for _, ch := range life.events {
+	for _, ch := range life {
 		if ch.Kind != Change || ch.At == w.At || !lostByFilling(ch.Path) || halfOfPath(ch.Path) != halfOf(w) {
 			continue
 		}
-		for _, by := range life.events {
+		for _, by := range life {
 			if life.fills(by, ch, w) && life.follows(ch, by) && life.follows(by, w) && !life.savedOrMadeAgain(ch, by, w) && !e.changedUnseen(w.Root, by, w) && !e.afterFailure(by, w) {
 				always := MustPrecede(by.At, w.At) && by.At != w.At
 				return Overwritten{Func: fn, Change: ch, By: by, Write: w, Always: always}, true
@@ -61,13 +61,13 @@ func (e *Effects) overwritten(fn *ssa.Function, w *Event) (Overwritten, bool) {
 }
 
 // life is what happens to one object in one function, in the order of the code.
-type life struct{ events []*Event }
+type life []*Event
 
 func (e *Effects) lifeOf(fn *ssa.Function, w *Event) life {
 	var l life
 	for _, ev := range e.events[fn] {
 		if ev.Object == w.Object {
-			l.events = append(l.events, ev)
+			l = append(l, ev)
 		}
 	}
 	return l
@@ -76,7 +76,7 @@ func (e *Effects) lifeOf(fn *ssa.Function, w *Event) life {
 // follows tells whether b comes after a, and never before it: what a loop repeats has no such order.
 func (l life) follows(a, b *Event) bool {
 	if a.At == b.At { // both lie behind one call, and are told in the callee's order
-		return slices.Index(l.events, a) < slices.Index(l.events, b)
+		return slices.Index(l, a) < slices.Index(l, b)
 	}
 	if _, deferred := b.At.(*ssa.Defer); deferred {
 		return MustPrecede(b.At, a.At)
@@ -94,7 +94,7 @@ func (l life) fills(by, ch, w *Event) bool {
 		return false
 	}
 	if by.Kind == Read {
-		return slices.ContainsFunc(l.events, func(first *Event) bool { return first.Kind == Read && first != by && l.follows(first, ch) })
+		return slices.ContainsFunc(l, func(first *Event) bool { return first.Kind == Read && first != by && l.follows(first, ch) })
 	}
 	if by.Kind != Write || by.Call.WritesInto < 0 {
 		return false
@@ -106,7 +106,7 @@ func (l life) fills(by, ch, w *Event) bool {
 // savedOrMadeAgain tells whether another write can have stored the change before it is lost, or whether the object is
 // changed at the same place, or replaced, between the loss and the write.
 func (l life) savedOrMadeAgain(ch, by, w *Event) bool {
-	for _, ev := range l.events {
+	for _, ev := range l {
 		between := ev != w && ev != by && l.mayFollow(by, ev) && l.mayFollow(ev, w)
 		switch ev.Kind {
 		case Write:
@@ -191,6 +191,9 @@ func halfOfPath(path string) half {
 // lostByFilling tells whether a change of a field is gone when the object is filled. What names the object or its version is
 // set for the request itself.
 func lostByFilling(path string) bool {
+	if Under(path, "Object") {
+		return false // of Unstructured: which half it belongs to is not told
+	}
 	switch path {
 	case "", "Name", "Namespace", "ResourceVersion", "ManagedFields", "APIVersion", "Kind", "UID":
 		return false

@@ -128,7 +128,7 @@ func (t TimePair) Orders() bool {
 		return false
 	}
 	for _, branch := range Conditions(call.Block()) {
-		if testsTimes(branch.Cond) {
+		if TestsTimes(branch.Cond) {
 			return false
 		}
 	}
@@ -212,8 +212,8 @@ func onlyReturned(call *ssa.Call) bool {
 	return len(*call.Referrers()) > 0
 }
 
-// testsTimes tells whether a condition compares times.
-func testsTimes(cond ssa.Value) bool {
+// TestsTimes tells whether a condition compares times.
+func TestsTimes(cond ssa.Value) bool {
 	if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
 		cond = not.X
 	}

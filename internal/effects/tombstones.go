@@ -33,7 +33,8 @@ type Deletion struct {
 // Panics tells whether the assertion ends the process when it fails.
 func (d Deletion) Panics() bool { return !d.Assert.CommaOk }
 
-// BlindDeletions returns the delete handlers and filters that know no tombstones, in source order of the registrations.
+// BlindDeletions returns the delete handlers and filters that know no tombstones and get some, in source order of the
+// registrations: those that panic, and handlers that then keep what they should forget.
 func (e *Effects) BlindDeletions() []Deletion {
 	var out []Deletion
 	for _, r := range e.deleteHandlers() {

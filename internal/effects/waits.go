@@ -162,8 +162,7 @@ func compared(v ssa.Value) bool {
 	for _, ref := range *v.Referrers() {
 		switch x := ref.(type) {
 		case *ssa.BinOp:
-			switch x.Op {
-			case token.LSS, token.LEQ, token.GTR, token.GEQ:
+			if IsOrder(x.Op) {
 				return true
 			}
 		case *ssa.Convert:

@@ -39,18 +39,13 @@ func checkAdmissions(pass *rule.Pass) {
 		}
 		var cached []effects.Refusal
 		for _, r := range pass.Effects.Refusals(fn) {
-			if r.Fresh == program.Cached && r.Missing && !pass.Effects.ThereBefore(r) {
+			// Of its content a cache lags behind by milliseconds, and most of it refuses either way.
+			if r.Fresh == program.Cached && (r.Missing && !pass.Effects.ThereBefore(r) || !r.Missing && pass.Strict) {
 				cached = append(cached, r)
 			}
-			if r.Fresh == program.Cached && !r.Missing && pass.Strict {
-				cached = append(cached, r) // what a cache lags behind by is milliseconds, and most content refuses either way
-			}
 		}
-		if !pass.Effects.ReachesAnswer(fn, program.EntryWebhook) {
-			continue // the error is logged, or lets the request pass
-		}
-		if len(cached) > 0 {
-			reportRefusal(pass, fn, entry, cached)
+		if len(cached) > 0 && pass.Effects.ReachesAnswer(fn, program.EntryWebhook) {
+			reportRefusal(pass, fn, entry, cached) // an error that is only logged lets the request pass
 		}
 	}
 }

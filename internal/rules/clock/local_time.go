@@ -36,7 +36,7 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Where == "patch" && text.NamesZone() {
 				continue // most likely of a field that the API server reads with its offset
 			}
-			if text.NamesZone() && !text.ClaimsUTC() && pass.Effects.KeptInMap(fate) && !pass.Effects.OrderedAsText(fate) {
+			if text.NamesZone() && !text.ClaimsUTC() && pass.Effects.UnorderedText(fate) {
 				continue // the offset says which instant it is, and nobody orders the texts
 			}
 			reportLocalTime(pass, text, fate)

@@ -28,12 +28,17 @@ var remaining = &rule.Rule{
 func checkRemaining(pass *rule.Pass) {
 	told := make(map[ssa.Value]bool)
 	for _, w := range pass.Effects.Waits() {
-		if told[w.Difference] || w.Test != nil && !pass.Strict && !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction)) {
+		if told[w.Difference] || !pass.Strict && atOnce(pass, w) {
 			continue // told, or two readings that follow close upon each other
 		}
 		told[w.Difference] = true
 		reportRemaining(pass, w)
 	}
+}
+
+// atOnce tells whether the second reading of the clock follows the test with nothing to wait for in between.
+func atOnce(pass *rule.Pass, w effects.Wait) bool {
+	return w.Test != nil && !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction))
 }
 
 // meaning is what zero or less does.
@@ -60,7 +65,7 @@ func reportRemaining(pass *rule.Pass, w effects.Wait) {
 	s := rule.NewScenario()
 	a := s.Actor("goroutine of "+program.Name(fn), program.Name(r.Func))
 	if w.Test != nil {
-		if !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction)) {
+		if atOnce(pass, w) {
 			r.Severity, r.Reason = finding.Medium, "the two readings follow close upon each other"
 		}
 		r.Message = fmt.Sprintf("%s is computed from a second reading of the clock, after the test at %s; %s", w.Kind, p.At(testPos(w.Test)), meaning[w.Kind])

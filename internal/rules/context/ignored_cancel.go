@@ -30,7 +30,7 @@ func checkIgnoredCancel(pass *rule.Pass) {
 		}
 		for _, loop := range pass.Effects.Goroutines().DeafLoops(fn) {
 			if pass.Effects.Contexts().NeverEnds(loop.Reach.Value) {
-				continue
+				continue // nobody could end it
 			}
 			reportIgnored(pass, fn, loop)
 		}

@@ -5,6 +5,7 @@ package monotonic
 import (
 	"fmt"
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -38,7 +39,7 @@ func checkNegativeElapsed(pass *rule.Pass) {
 			if stamp == nil || !takenBefore(pass, call.Call.Args[0]) {
 				continue // nobody else sets the time, or now is not taken beforehand
 			}
-			if comparesTimes(pass, call) {
+			if comparesTimes(call) {
 				continue // asked for which of the two comes first
 			}
 			if use := computedWith(pass, call); use != nil {
@@ -50,15 +51,8 @@ func checkNegativeElapsed(pass *rule.Pass) {
 }
 
 // comparesTimes tells whether a difference is computed on one side of a comparison of times only.
-func comparesTimes(pass *rule.Pass, call *ssa.Call) bool {
-	for _, branch := range effects.Conditions(call.Block()) {
-		for _, pair := range pass.Effects.TimePairs() {
-			if v, ok := pair.At.(ssa.Value); ok && v == branch.Cond {
-				return true
-			}
-		}
-	}
-	return false
+func comparesTimes(call *ssa.Call) bool {
+	return slices.ContainsFunc(effects.Conditions(call.Block()), func(branch *ssa.If) bool { return effects.TestsTimes(branch.Cond) })
 }
 
 // isSub recognises now.Sub(stored).
@@ -166,10 +160,10 @@ func (w *elapsedWalk) value(v ssa.Value, depth int) {
 
 // operator tells a factor from a comparison. Unit conversions such as elapsed / time.Second say nothing yet.
 func (w *elapsedWalk) operator(x *ssa.BinOp, v ssa.Value) {
-	switch x.Op {
-	case token.LSS, token.LEQ, token.GTR, token.GEQ:
+	switch {
+	case effects.IsOrder(x.Op):
 		w.looked = true
-	case token.MUL, token.QUO:
+	case x.Op == token.MUL, x.Op == token.QUO:
 		other := x.X
 		if other == v {
 			other = x.Y
@@ -179,7 +173,7 @@ func (w *elapsedWalk) operator(x *ssa.BinOp, v ssa.Value) {
 		} else if w.use == nil {
 			w.use = x
 		}
-	case token.ADD, token.SUB:
+	case x.Op == token.ADD, x.Op == token.SUB:
 		w.value(x, 0)
 	}
 }

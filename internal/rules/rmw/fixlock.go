@@ -46,11 +46,6 @@ func lockEdits(p *program.Program, patch *effects.Patch) []rule.Edit {
 	return nil
 }
 
-// lockSketch shows the patch with the lock.
-func lockSketch(s *effects.Story) string {
-	return fmt.Sprintf("patch := client.MergeFromWithOptions(base, client.%s{}) // base: the %s as it was read", lockOption, kindName(s))
-}
-
 // callAt finds the call expression of a call instruction.
 func callAt(p *program.Program, site ssa.CallInstruction) *ast.CallExpr {
 	file := p.File(site.Pos())

@@ -76,7 +76,7 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 }
 
 // onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
-// Source: k8s.io/apiserver/pkg/registry/rest, ValidateObjectMetaUpdate refuses new finalizers then.
+// Source: k8s.io/apimachinery/pkg/api/validation, ValidateNoNewFinalizers.
 func onDeleted(s *effects.Story, ch *effects.Event) bool {
 	site, ok := ch.Origin.(ssa.CallInstruction)
 	if !ok || ch.Path != "Finalizers" || program.Target(site) == nil || program.Target(site).Name() != "RemoveFinalizer" {

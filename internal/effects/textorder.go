@@ -5,30 +5,20 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
 
-// KeptInMap tells whether a text ends in the annotations or labels of an object under a key.
-func (e *Effects) KeptInMap(fate Fate) bool {
-	_, ok := fate.At.(*ssa.MapUpdate)
-	return ok
-}
-
-// OrderedAsText tells whether own code orders the annotation or label that a text ends in by its letters. Times with
-// offsets come in another order than their texts.
-func (e *Effects) OrderedAsText(fate Fate) bool {
+// UnorderedText tells whether a text ends in the annotations or labels of an object, under a key whose texts own code does
+// not order by their letters. Times with offsets come in another order than their texts.
+func (e *Effects) UnorderedText(fate Fate) bool {
 	update, ok := fate.At.(*ssa.MapUpdate)
 	if !ok {
 		return false
 	}
 	keys, _ := e.Program.String(update.Key)
-	for _, key := range keys {
-		if e.orderedKeys()[key] {
-			return true
-		}
-	}
-	return false
+	return !slices.ContainsFunc(keys, func(key string) bool { return e.orderedKeys()[key] })
 }
 
 // orderedKeys are the keys of annotations and labels that own code compares as texts with < or >.
@@ -44,7 +34,7 @@ func (e *Effects) orderedKeys() map[string]bool {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				op, ok := instr.(*ssa.BinOp)
-				if !ok || !isOrder(op.Op) || !isText(op.X.Type()) {
+				if !ok || !IsOrder(op.Op) || !isText(op.X.Type()) {
 					continue
 				}
 				for _, lookup := range append(e.lookups(op.X), e.lookups(op.Y)...) {
@@ -59,7 +49,8 @@ func (e *Effects) orderedKeys() map[string]bool {
 	return e.textOrder
 }
 
-func isOrder(op token.Token) bool {
+// IsOrder tells whether an operator asks which of two values comes first.
+func IsOrder(op token.Token) bool {
 	return op == token.LSS || op == token.LEQ || op == token.GTR || op == token.GEQ
 }
 
