@@ -57,6 +57,19 @@ func (c *Claim) Kind() kube.Kind {
 	return k
 }
 
+// AnyKind tells whether the applied object's kind is a value: its type is Unstructured, or an interface that own code
+// gives nothing else.
+func (e *Effects) AnyKind(c *Claim) bool {
+	if k := c.Kind(); k.Name != "" || k.Form != "" {
+		return k.Name == "" && k.Form == kube.Unstructured
+	}
+	held, whole := e.Program.HeldTypes(program.Argument(c.Site(), c.Entry.Call.Object))
+	return whole && !slices.ContainsFunc(held, func(t types.Type) bool {
+		k, ok := kube.KindOf(t)
+		return !ok || k.Form != kube.Unstructured
+	})
+}
+
 // Claims returns the claims of the program, outside of tests, in the order of the ledger.
 func (e *Effects) Claims() []*Claim {
 	if e.claims != nil {

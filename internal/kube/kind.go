@@ -49,6 +49,10 @@ func KindOf(t types.Type) (Kind, bool) {
 		}
 		kind := strings.TrimSuffix(name, "ApplyConfiguration")
 		return Kind{Pkg: objectPackage(pkg), Name: kind, Form: ApplyConfiguration}, true
+	case wraps(fields, "Unstructured"):
+		return Kind{Pkg: pkg, Form: Unstructured}, true
+	case wraps(fields, "UnstructuredList"):
+		return Kind{Pkg: pkg, Form: Unstructured, List: true}, true
 	case !embeds(fields, "TypeMeta"):
 		return kindByMethods(named, pkg)
 	case embeds(fields, "ObjectMeta"):
@@ -105,6 +109,14 @@ func kindByMethods(named *types.Named, pkg string) (Kind, bool) {
 		return Kind{Pkg: pkg, Form: Unstructured}, true
 	}
 	return Kind{Pkg: pkg, Name: named.Obj().Name(), Form: Typed}, true
+}
+
+// wraps reports whether a struct is nothing but a type of the unstructured package under another name, with methods of its own.
+func wraps(fields *types.Struct, name string) bool {
+	if fields.NumFields() != 1 || !fields.Field(0).Embedded() {
+		return false
+	}
+	return namedIn(fields.Field(0).Type(), unstructPath) == name
 }
 
 // embeds reports whether a struct embeds the type called name of the metadata package.

@@ -43,11 +43,22 @@ func filledBy(c *effects.Claim) *effects.Event {
 		return nil // a new object that takes over some of what was read
 	}
 	for _, ev := range c.Story.Reads() {
-		if ev.Object == w.Object && effects.MustPrecede(ev.At, w.At) {
+		if ev.Object == w.Object && effects.MustPrecede(ev.At, w.At) && !replaced(c, ev) {
 			return ev
 		}
 	}
 	return nil
+}
+
+// replaced tells whether the whole content of an Unstructured is set anew after it was read.
+func replaced(c *effects.Claim, read *effects.Event) bool {
+	for _, ch := range c.Story.Changes() {
+		_, whole := ch.Origin.(*ssa.Store)
+		if whole && ch.Path == "Object" && c.Kind().Form == kube.Unstructured && effects.MayPrecede(read.At, ch.At) {
+			return true
+		}
+	}
+	return false
 }
 
 // cleared tells whether the managed fields are taken out before the apply.

@@ -34,7 +34,7 @@ func checkSharedManager(pass *rule.Pass) {
 			told["target "+pass.Program.SortKey(a.Site().Pos())] = true
 			reportOwners(pass, a, target)
 		}
-		if !a.Apply || !dynamic(a) {
+		if !a.Apply || !dynamic(pass, a) {
 			continue
 		}
 		for _, b := range claims {
@@ -47,8 +47,8 @@ func checkSharedManager(pass *rule.Pass) {
 }
 
 // dynamic tells whether a claim applies objects of any kind, made here: what users ask for.
-func dynamic(c *effects.Claim) bool {
-	return c.Kind().Name == "" && c.Kind().Form == kube.Unstructured && len(c.Story.Reads()) == 0
+func dynamic(pass *rule.Pass, c *effects.Claim) bool {
+	return len(c.Story.Reads()) == 0 && pass.Effects.AnyKind(c)
 }
 
 // otherRole tells whether b writes, as the same manager, the object that is reconciled: another Go type than the
