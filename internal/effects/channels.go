@@ -119,6 +119,7 @@ type concurrency struct {
 	reached map[*ssa.Function]map[*ssa.Function]bool
 	roots   map[*ssa.Function][]Goroutine
 	groups  map[*ssa.Function][]GroupCall
+	dones   map[string][]GroupCall
 	conds   []CondCall
 }
 

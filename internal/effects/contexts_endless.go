@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/token"
 	"go/types"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -73,4 +74,42 @@ func messageOf(sig *types.Signature) *types.TypeName {
 		return named.Obj()
 	}
 	return nil
+}
+
+// WaitsForEver tells whether a call comes back only when a context ends that nobody ends.
+func (c *Contexts) WaitsForEver(call *ssa.Call) bool {
+	callee := call.Call.StaticCallee()
+	if callee == nil || !c.p.Own(callee) {
+		return false
+	}
+	for i, param := range callee.Params {
+		if isContextType(param.Type()) && i < len(call.Call.Args) && c.NeverEnds(call.Call.Args[i]) && c.waitsOut(param) {
+			return true
+		}
+	}
+	return false
+}
+
+// waitsOut tells whether each way through a function waits for the end of the context that it is given.
+func (c *Contexts) waitsOut(ctx *ssa.Parameter) bool {
+	w := &Paths{Ends: func(instr ssa.Instruction) bool {
+		recv, ok := instr.(*ssa.UnOp)
+		if !ok || recv.Op != token.ARROW {
+			return false
+		}
+		done, ok := stripped(recv.X).(*ssa.Call)
+		return ok && isDoneCall(done) && c.isParam(done.Call.Value, ctx)
+	}}
+	return len(ctx.Parent().Blocks) > 0 && w.ExitOf(ctx.Parent()) == nil
+}
+
+// isParam tells whether a value is a parameter, or is read from the variable that nothing else is stored in.
+func (c *Contexts) isParam(v ssa.Value, param *ssa.Parameter) bool {
+	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
+		if cell, ok := load.X.(*ssa.Alloc); ok {
+			stored := c.p.StoredAt(cell)
+			return len(stored) == 1 && stored[0] == param
+		}
+	}
+	return v == param
 }

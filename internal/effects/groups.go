@@ -105,7 +105,8 @@ func (e *Effects) JoinEdges(g Goroutine, fn *ssa.Function) map[Edge]bool {
 	return edges
 }
 
-// answeredBy tells whether some channel behind a receive is signalled by the goroutine.
+// answeredBy tells whether some channel behind a receive is signalled by the goroutine, or is signalled by others who have
+// waited for its end.
 func (e *Effects) answeredBy(g Goroutine, op *ChannelOp) bool {
 	reach := e.Reach(g.Func)
 	for _, c := range op.Channels {
@@ -115,27 +116,12 @@ func (e *Effects) answeredBy(g Goroutine, op *ChannelOp) bool {
 			}
 		}
 	}
-	return false
+	return op.Exact && len(op.Channels) == 1 && e.signalledAfter(g, op.Channels[0])
 }
 
 func (e *Effects) waitsFor(g Goroutine, call *ssa.Call) bool {
 	check := func(w GroupCall) bool {
-		if w.Method != "Wait" {
-			return false
-		}
-		if g.Start != nil && program.Receiver(g.Start) != nil && isGroup(program.Receiver(g.Start)) {
-			if e.Variable(program.Receiver(g.Start)) == w.Place {
-				return true
-			}
-		}
-		for fn := range e.Reach(g.Func) {
-			for _, d := range e.GroupCalls(fn) {
-				if d.Method == "Done" && d.Place == w.Place {
-					return true
-				}
-			}
-		}
-		return false
+		return w.Method == "Wait" && (e.memberOf(g, w.Place) || e.doneAfter(g, w.Place))
 	}
 	for _, w := range e.GroupCalls(call.Parent()) {
 		if w.Site == call {
@@ -151,6 +137,23 @@ func (e *Effects) waitsFor(g Goroutine, call *ssa.Call) bool {
 				if check(w) {
 					return true
 				}
+			}
+		}
+	}
+	return false
+}
+
+// memberOf tells whether a goroutine belongs to the group that is kept at a place.
+func (e *Effects) memberOf(g Goroutine, place string) bool {
+	if g.Start != nil && program.Receiver(g.Start) != nil && isGroup(program.Receiver(g.Start)) {
+		if e.Variable(program.Receiver(g.Start)) == place {
+			return true
+		}
+	}
+	for fn := range e.Reach(g.Func) {
+		for _, d := range e.GroupCalls(fn) {
+			if d.Method == "Done" && d.Place == place {
+				return true
 			}
 		}
 	}

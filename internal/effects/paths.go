@@ -29,7 +29,7 @@ func (w *Paths) ExitOf(fn *ssa.Function) ssa.Instruction {
 		return nil
 	}
 	w.prepare(fn)
-	return w.from(pathState{fn.Blocks[0], 0}, 0)
+	return w.from(pathState{block: fn.Blocks[0]}, 0)
 }
 
 // ExitAfter returns an exit of from's function that some way from behind that instruction reaches, or nil.
@@ -38,7 +38,7 @@ func (w *Paths) ExitAfter(from ssa.Instruction) ssa.Instruction {
 	w.prepare(b.Parent())
 	for i, instr := range b.Instrs {
 		if instr == from {
-			return w.from(pathState{b, 0}, i+1)
+			return w.from(pathState{block: b}, i+1)
 		}
 	}
 	return nil
@@ -47,7 +47,7 @@ func (w *Paths) ExitAfter(from ssa.Instruction) ssa.Instruction {
 // ExitOn returns an exit that some way over the edge reaches, or nil.
 func (w *Paths) ExitOn(edge Edge) ssa.Instruction {
 	w.prepare(edge.From.Parent())
-	return w.from(pathState{edge.To, 0}, 0)
+	return w.from(pathState{block: edge.To, decided: decidedBy(edge)}, 0)
 }
 
 // CountLoops counts loops that end a way in their body as ending it: that they run at least once can't be seen. Call it
@@ -71,10 +71,11 @@ func (w *Paths) CountLoops(fn *ssa.Function) {
 	}
 }
 
-// pathState is a block with what is known of the repeated conditions on the way there, in base three.
+// pathState is a block with what is known of the repeated conditions on the way there, in base three, and of its own.
 type pathState struct {
-	block *ssa.BasicBlock
-	known int
+	block   *ssa.BasicBlock
+	known   int
+	decided truth
 }
 
 // condKey names a condition by what it compares: two tests of one value are one condition.
@@ -183,6 +184,9 @@ func (w *Paths) next(s pathState) ssa.Instruction {
 		if w.EndsOn[Edge{s.block, to}] && (len(s.block.Succs) < 2 || s.block.Succs[0] != s.block.Succs[1]) {
 			continue
 		}
+		if s.decided.excludes(i) {
+			continue
+		}
 		after := s.known
 		if first == 1 {
 			truth := 1 // the condition holds on this edge
@@ -194,7 +198,7 @@ func (w *Paths) next(s pathState) ssa.Instruction {
 			}
 			after += (truth - known) * power
 		}
-		if exit := w.from(pathState{to, after}, 0); exit != nil {
+		if exit := w.from(pathState{to, after, decidedBy(Edge{s.block, to})}, 0); exit != nil {
 			return exit
 		}
 	}

@@ -107,13 +107,16 @@ func awaited(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool {
 	return waitsIn(p, g, cl) || comesAfter(joins, cl)
 }
 
-// waitsIn tells whether the function that holds the close waits for the goroutine before it.
+// waitsIn tells whether the function that holds the close waits for the goroutine before it, or for what never comes.
 func waitsIn(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool {
 	for _, b := range cl.Func.Blocks {
 		for _, instr := range b.Instrs {
 			// A loop of waits counts: that it runs at least once can't be seen.
 			precedes := effects.Before(instr, cl.Instr) || effects.InLoop(instr) && effects.After(instr, cl.Instr)
-			if !cl.Deferred && precedes && instr != cl.Instr && (joined(p, g, instr) || toldToEnd(p, g, instr)) {
+			if cl.Deferred || !precedes || instr == cl.Instr {
+				continue
+			}
+			if joined(p, g, instr) || toldToEnd(p, g, instr) || waitsForEver(p, instr) {
 				return true
 			}
 		}
@@ -153,6 +156,11 @@ func joined(p *rule.Pass, g effects.Goroutine, instr ssa.Instruction) bool {
 		}
 	}
 	return false
+}
+
+func waitsForEver(p *rule.Pass, instr ssa.Instruction) bool {
+	call, ok := instr.(*ssa.Call)
+	return ok && p.Effects.Contexts().WaitsForEver(call)
 }
 
 // toldToEnd tells whether an instruction hands the goroutine the word to end, and waits until it has taken it.

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import "golang.org/x/tools/go/ssa"
+
+// A goroutine's end is known in two steps as well: one waits for it and then says so itself.
+
+// doneAfter tells whether every member of a group has waited for the goroutine before it says that it is done.
+func (e *Effects) doneAfter(g Goroutine, place string) bool {
+	dones := e.donesOf(place)
+	for _, d := range dones {
+		_, deferred := d.Site.(*ssa.Defer)
+		if !e.behindMembers(g, d.Site, deferred) {
+			return false
+		}
+	}
+	return len(dones) > 0
+}
+
+// signalledAfter tells whether every signal of a channel comes from somebody who has waited for the goroutine.
+func (e *Effects) signalledAfter(g Goroutine, c *Channel) bool {
+	signals := c.Signals()
+	for _, s := range signals {
+		if !e.behindMembers(g, s.Instr, s.Deferred) {
+			return false
+		}
+	}
+	return len(signals) > 0
+}
+
+// behindMembers tells whether a function waits for a group of the goroutine before it comes to an instruction; one that is
+// deferred runs at the exits.
+func (e *Effects) behindMembers(g Goroutine, at ssa.Instruction, deferred bool) bool {
+	waits := make(map[ssa.Instruction]bool)
+	for _, w := range e.GroupCalls(at.Parent()) {
+		if _, plain := w.Site.(*ssa.Call); plain && w.Method == "Wait" && e.memberOf(g, w.Place) {
+			waits[w.Site] = true
+		}
+	}
+	if deferred && len(waits) > 0 {
+		w := &Paths{Ends: func(instr ssa.Instruction) bool { return waits[instr] }}
+		return w.ExitAfter(at) == nil
+	}
+	for wait := range waits {
+		if Before(wait, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// donesOf returns the calls of Done on the group that is kept at a place.
+func (e *Effects) donesOf(place string) []GroupCall {
+	if e.conc.dones == nil {
+		e.conc.dones = make(map[string][]GroupCall)
+		for _, fn := range e.Program.Funcs {
+			for _, call := range e.GroupCalls(fn) {
+				if call.Method == "Done" {
+					e.conc.dones[call.Place] = append(e.conc.dones[call.Place], call)
+				}
+			}
+		}
+	}
+	return e.conc.dones[place]
+}
