@@ -2,7 +2,12 @@
 
 package program
 
-import "golang.org/x/tools/go/ssa"
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"golang.org/x/tools/go/ssa"
+)
 
 // RunsOnce tells whether an instruction runs at most once in the life of the process (or of a test), as far as own code
 // shows: no loop, one caller, and so on up to the start.
@@ -30,4 +35,58 @@ func (c *Concurrency) calledOnce(fn *ssa.Function, depth int) bool {
 	}
 	c.once[fn] = once
 	return once
+}
+
+// FewTimes tells whether an instruction runs at most a few times in the life of the process, once for each place that leads
+// to it: none of them is in a loop, and all of them start at main, at a runnable, at a package variable or under a sync.Once.
+func (p *Program) FewTimes(instr ssa.Instruction) bool {
+	return !p.Concurrency().InLoop(instr) && p.calledFewTimes(instr.Parent(), make(map[*ssa.Function]bool))
+}
+
+func (p *Program) calledFewTimes(fn *ssa.Function, seen map[*ssa.Function]bool) bool {
+	if e := p.entryAt[fn]; e != nil {
+		return e.Kind == EntryMain || e.Kind == EntryRunnable || e.Kind == EntryElected
+	}
+	if fn.Synthetic != "" && fn.Name() == "init" {
+		return true
+	}
+	if p.onceVariable(fn) {
+		return true
+	}
+	callers := p.Callers(fn)
+	if seen[fn] || len(callers) == 0 {
+		return false
+	}
+	seen[fn] = true
+	defer delete(seen, fn)
+	return !slices.ContainsFunc(callers, func(e Edge) bool {
+		if p.InTest(e.Caller()) || e.UnderOnce() {
+			return false
+		}
+		return e.How == PassesTo || p.Concurrency().InLoop(e.Site) || !p.calledFewTimes(e.Caller(), seen)
+	})
+}
+
+// onceVariable tells whether a function is the body of a package variable such as var x = sync.OnceValue(func() T {...}).
+func (p *Program) onceVariable(fn *ssa.Function) bool {
+	start := fn.Parent()
+	if start == nil || start.Synthetic == "" {
+		return false
+	}
+	for site := range Sites(start) {
+		row := Model(site)
+		if row == nil || row.Effect != kube.RunOnce {
+			continue
+		}
+		if slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return slices.Contains(p.functionsOf(arg), fn) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// UnderOnce tells whether the call hands the function to a sync.Once, or to sync.OnceFunc and its like.
+func (e Edge) UnderOnce() bool {
+	row := Model(e.Site)
+	return e.Arg >= 0 && row != nil && row.Effect == kube.RunOnce && row.Recv != "Group"
 }

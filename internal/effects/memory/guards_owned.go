@@ -5,7 +5,6 @@ package memory
 import (
 	"slices"
 
-	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -177,13 +176,10 @@ func (m *Memory) runsUnderOnce(fn *ssa.Function, depth int) bool {
 		return false
 	}
 	for _, e := range callers {
-		if e.Arg >= 0 {
-			if row := program.Model(e.Site); row != nil && row.Effect == kube.RunOnce && row.Recv != "Group" {
-				continue
-			}
-			return false
+		if e.UnderOnce() {
+			continue
 		}
-		if !m.runsUnderOnce(e.Caller(), depth+1) {
+		if e.Arg >= 0 || !m.runsUnderOnce(e.Caller(), depth+1) {
 			return false
 		}
 	}

@@ -39,7 +39,8 @@ func checkNoShutdown(pass *rule.Pass) {
 			continue // it can end; or the same loop was told of where it is started first
 		}
 		where := pass.Where(fn)
-		if mainOnly(pass, fn) && pass.Effects.Work().Reach(spawn.Body) == nil {
+		startUp := where.Domain == program.StartUp || pass.Program.FewTimes(spawn.Site)
+		if startUp && pass.Effects.Work().Reach(spawn.Body) == nil {
 			continue // lives as long as the process and leaves nothing half done outside of it
 		}
 		told[spawn.Site], told[endless.At] = true, true
@@ -53,7 +54,7 @@ func reportNoShutdown(pass *rule.Pass, spawn effects.Spawn, endless *effects.End
 	switch {
 	case where.Repeats():
 		reason = fmt.Sprintf("one more stays for each call of %s", where.Actor(fn))
-	case mainOnly(pass, fn):
+	case where.Domain == program.StartUp:
 		severity, reason = finding.Medium, "it is started once, by main"
 	}
 	start, loop := startOf(p, spawn.Site), valid(endless.At.Pos(), endless.In)

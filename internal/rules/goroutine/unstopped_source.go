@@ -51,24 +51,23 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 	if leak == nil || mainOnly(pass, fn) {
 		return // stopped on each path; or it lives as long as the process
 	}
+	if r.Stop != "Shutdown" && pass.Program.FewTimes(r.Site) {
+		return // it does not pile up
+	}
 	where := pass.Where(fn)
-	broadcaster := r.Stop == "Shutdown" && onceAtMost(pass, fn, where)
+	if r.Stop == "Shutdown" && where.Domain == program.Unknown {
+		return // made as controllers are set up: that it is made again is not to be seen
+	}
+	broadcaster := r.Stop == "Shutdown" && onceAtMost(where)
 	if (broadcaster || where.Domain == program.StartUp) && (isTimer || stopInReach(pass, r.Site) == "" && r.Err == nil) {
 		return // made once at start-up, and there is nothing that could tell it to stop
 	}
 	reportLeak(pass, fn, leak, where)
 }
 
-// onceAtMost tells whether a function runs once in the life of the process, in a goroutine of main perhaps, or is called
-// by nobody in own code.
-func onceAtMost(pass *rule.Pass, fn *ssa.Function, where rule.Where) bool {
-	switch {
-	case where.Domain == program.StartUp:
-		return true
-	case where.Domain == program.Unknown:
-		return len(pass.Program.Callers(fn)) == 0
-	}
-	return where.Entry != nil && where.Entry.Kind == program.EntryMain && !where.Repeats()
+// onceAtMost tells whether a function runs once in the life of the process, in a goroutine of main perhaps.
+func onceAtMost(where rule.Where) bool {
+	return where.Domain == program.StartUp || where.Entry != nil && where.Entry.Kind == program.EntryMain && !where.Repeats()
 }
 
 func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rule.Where) {
