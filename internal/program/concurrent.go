@@ -276,7 +276,10 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 func (c *Concurrency) entryParallel(e *Entry) (bool, string) {
 	switch e.Kind {
 	case EntryReconcile:
-		return c.p.severalWorkers(e)
+		if several, why := c.p.severalWorkers(e); several {
+			return true, why
+		}
+		return c.severalControllers(e)
 	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
 		return true, string(e.Kind) + "s run at the same time, one goroutine a request"
 	}

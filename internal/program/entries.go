@@ -463,14 +463,17 @@ func (p *Program) concreteTypes(v ssa.Value) []types.Type {
 	return out
 }
 
-// adapted returns the sources of v, and in place of what a library's adaptor makes (reconcile.AsReconciler) the sources
-// of what the adaptor was given.
+// adapted returns the sources of v, and next to what a library's adaptor makes (reconcile.AsReconciler, a reconciler that
+// limits another's rate) the sources of what the adaptor was given.
 func (p *Program) adapted(v ssa.Value, depth int) []ssa.Value {
 	var out []ssa.Value
 	for _, src := range p.boxed(v) {
 		out = append(out, src)
+		if box, ok := src.(*ssa.MakeInterface); ok && !p.OwnType(box.X.Type()) {
+			src = box.X // an adaptor of the library's own type
+		}
 		call, ok := src.(*ssa.Call)
-		if !ok || depth > 2 || !types.IsInterface(call.Type()) || len(p.calls.out[call]) > 0 {
+		if !ok || depth > 2 || p.OwnType(call.Type()) || len(p.calls.out[call]) > 0 {
 			continue
 		}
 		for _, arg := range call.Call.Args {

@@ -59,9 +59,10 @@ type Program struct {
 	closeSites []ssa.CallInstruction
 	// bindings are the calls that bind variables to flags.
 	bindings []ssa.CallInstruction
-	// concurrency, registered and managerWide are answers given before.
+	// concurrency, registered, reconcilers and managerWide are answers given before.
 	concurrency *Concurrency
 	registered  map[*ssa.Function]ssa.CallInstruction
+	reconcilers []*ssa.Store
 	managerWide *workers
 }
 

@@ -19,9 +19,12 @@ func (p *Program) severalWorkers(e *Entry) (bool, string) {
 	}
 	if site := p.siteAt(e); site != nil {
 		for _, options := range controllerOptions(site) {
-			values, _ := p.FieldOf(options, "MaxConcurrentReconciles")
+			values, whole := p.FieldOf(options, "MaxConcurrentReconciles")
 			if several, why := p.moreThanOne(values); several {
 				return true, why
+			}
+			if !whole {
+				return true, "the options of its controller come from outside, and can give it several workers"
 			}
 		}
 	}
@@ -55,8 +58,7 @@ func controllerOptions(site ssa.CallInstruction) []ssa.Value {
 		call := queue[0]
 		queue = queue[1:]
 		for _, arg := range call.Common().Args {
-			if named := Named(arg.Type()); named != nil && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == controllerPkg &&
-				(named.Obj().Name() == "Options" || named.Obj().Name() == "TypedOptions") {
+			if named := Named(arg.Type()); named != nil && isControllerOptions(named) {
 				out = append(out, arg)
 			}
 			if prev, ok := arg.(*ssa.Call); ok && !seen[prev] {
