@@ -21,7 +21,7 @@ func fromMemory(p *program.Program, site ssa.CallInstruction, row *kube.Call) bo
 	}
 	t := stripped(into).Type()
 	kind, ok := kube.KindOf(t)
-	if !ok || kind.Name == "" || !p.Watched(kind) {
+	if !ok || kind.Name == "" || !p.Informed(kind) {
 		return false
 	}
 	return p.ReadsCache(program.Receiver(site), t)

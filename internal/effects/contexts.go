@@ -16,7 +16,8 @@ const (
 	UnknownContext ContextKind = iota
 	// BackgroundContext is context.Background() or context.TODO(): nothing ends it.
 	BackgroundContext
-	// DetachedContext is context.WithoutCancel: somebody cut it loose on purpose.
+	// DetachedContext is one that somebody cut loose on purpose, by context.WithoutCancel, or that a framework makes for
+	// those who give it none: nothing ends it either.
 	DetachedContext
 	// RequestContext ends when an HTTP, gRPC or webhook request was answered.
 	RequestContext
@@ -45,18 +46,21 @@ type ContextOrigin struct {
 
 // Contexts knows where the contexts of the program come from. Ask for it with [Effects.Contexts].
 type Contexts struct {
-	p     *program.Program
-	known map[ssa.Value][]ContextOrigin
+	p       *program.Program
+	plugins *plugins
+	known   map[ssa.Value][]ContextOrigin
 	// asking holds the values whose origins are being asked for.
 	asking map[ssa.Value]bool
 	// deep is how far the answer being made has gone.
 	deep int
+	// endlessCommands says whether commands run under Background; nil until it was asked for.
+	endlessCommands *bool
 }
 
 // Contexts returns the derivations of all contexts of the program. They are followed when first asked for.
 func (e *Effects) Contexts() *Contexts {
 	if e.contexts == nil {
-		e.contexts = &Contexts{p: e.Program, known: make(map[ssa.Value][]ContextOrigin), asking: make(map[ssa.Value]bool)}
+		e.contexts = &Contexts{p: e.Program, plugins: newPlugins(e.Program), known: make(map[ssa.Value][]ContextOrigin), asking: make(map[ssa.Value]bool)}
 	}
 	return e.contexts
 }
@@ -198,12 +202,17 @@ func (c *Contexts) parameter(param *ssa.Parameter, inside *call) []ContextOrigin
 	return out
 }
 
-// handedOn is the context that a library gives to a function it was handed: the one that the library was given itself.
+// handedOn is the context that a library gives to a function it was handed: the one that the library was given itself,
+// with a deadline where the library puts one on it.
 func (c *Contexts) handedOn(e program.Edge, param *ssa.Parameter) []ContextOrigin {
-	if arg := ContextArgument(e.Site); arg != nil {
-		return c.Of(arg)
+	arg := ContextArgument(e.Site)
+	if arg == nil {
+		return []ContextOrigin{{Root: param}}
 	}
-	return []ContextOrigin{{Root: param}}
+	if target := program.Target(e.Site); target != nil && target.Name() == "PollUntilContextTimeout" {
+		return mark(c.Of(arg), func(o *ContextOrigin) { o.Bounded = true })
+	}
+	return c.Of(arg)
 }
 
 func entryContext(e *program.Entry) ContextKind {

@@ -65,7 +65,7 @@ func (c *Contexts) derived(site *ssa.Call, at ssa.Value, inside *call) []Context
 	case ContextArgument(site) != nil:
 		return c.parents(site, inside)
 	case name == "Context":
-		return []ContextOrigin{{Kind: carrierKind(program.Receiver(site)), Root: at}}
+		return []ContextOrigin{{Kind: c.carrierKind(program.Receiver(site)), Root: at}}
 	}
 	return []ContextOrigin{{Root: at}}
 }
@@ -195,13 +195,16 @@ func signalContext(site *ssa.Call, name string) bool {
 }
 
 // carrierKind is the kind of context that x.Context() gives, by what x is.
-func carrierKind(carrier ssa.Value) ContextKind {
+func (c *Contexts) carrierKind(carrier ssa.Value) ContextKind {
 	if carrier == nil {
 		return UnknownContext
 	}
 	t := carrier.Type()
 	switch {
-	case program.IsNamed(t, "github.com/spf13/cobra", "Command"):
+	case program.IsNamed(t, cobraPkg, "Command"):
+		if c.commandsNeverEnd() {
+			return DetachedContext
+		}
 		return ProcessContext
 	case program.IsNamed(t, "testing", "T"), program.IsNamed(t, "testing", "B"):
 		return TestContext

@@ -17,7 +17,50 @@ func (c *Contexts) NeverEnds(ctx ssa.Value) bool {
 	if ctx == nil || !isContextType(ctx.Type()) {
 		return false
 	}
-	origins := c.Of(ctx)
+	return c.endless(c.Of(ctx))
+}
+
+// Endless tells of a context in reach what NeverEnds tells of a value.
+func (c *Contexts) Endless(reach *InReach) bool { return c.endless(c.Behind(reach)) }
+
+// EndsEarly tells whether a context in reach can end while the process goes on: with the request that it belongs to, at a
+// deadline that was put on it, by somebody who keeps its cancel function.
+func (c *Contexts) EndsEarly(reach *InReach) bool {
+	for _, o := range c.Behind(reach) {
+		if o.Kind == RequestContext || o.Bounded || o.Cancellable {
+			return true
+		}
+	}
+	return false
+}
+
+// Behind returns the origins of a context in reach.
+func (c *Contexts) Behind(reach *InReach) []ContextOrigin {
+	var out []ContextOrigin
+	switch {
+	case reach.Field != nil:
+		for _, store := range c.p.FieldStores(*reach.Field) {
+			if !c.p.InTest(store.Parent()) {
+				out = append(out, c.Of(store.Val)...)
+			}
+		}
+	case isContextType(reach.Value.Type()):
+		out = c.Of(reach.Value)
+	case isPointerToContext(reach.Value.Type()):
+		if free, ok := reach.Value.(*ssa.FreeVar); ok {
+			if cell, at, ok := captured(free, 0); ok {
+				for _, v := range contentOf(cell, at) {
+					out = append(out, c.Of(v)...)
+				}
+			}
+		}
+	default: // what carries a request
+		return []ContextOrigin{{Kind: RequestContext, Root: reach.Value}}
+	}
+	return unique(out)
+}
+
+func (c *Contexts) endless(origins []ContextOrigin) bool {
 	for _, o := range origins {
 		switch {
 		case o.Bounded || o.Cancellable || o.Deferred != nil:

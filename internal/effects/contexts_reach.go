@@ -17,6 +17,8 @@ type InReach struct {
 	From string
 	// Value is the context, or what carries it.
 	Value ssa.Value
+	// Field is the field of Value that holds the context, or nil.
+	Field *program.FieldKey
 	// Own is set when the function itself has it; otherwise one of its callers does.
 	Own bool
 	// Edge is the call by which the caller could hand it on, where Own is not set.
@@ -46,8 +48,8 @@ func (c *Contexts) InReach(at ssa.Instruction) *InReach {
 func parameterInReach(fn *ssa.Function) *InReach {
 	for _, param := range fn.Params {
 		name := param.Name()
-		if name == "" || name == "_" {
-			continue
+		if param.Object() == nil || param.Object().Name() == "" || name == "_" {
+			continue // SSA names what has no name
 		}
 		switch {
 		case isContextType(param.Type()):
@@ -100,10 +102,11 @@ func receiverInReach(fn *ssa.Function) *InReach {
 	if !ok {
 		return nil
 	}
-	for f := range s.Fields() {
-		if isContextType(f.Type()) && !f.Embedded() {
+	for i := range s.NumFields() {
+		if f := s.Field(i); isContextType(f.Type()) && !f.Embedded() {
 			expr := recv.Name() + "." + f.Name()
-			return &InReach{Expr: expr, From: "field " + named.Obj().Name() + "." + f.Name(), Value: recv, Own: true}
+			return &InReach{Expr: expr, From: "field " + named.Obj().Name() + "." + f.Name(), Value: recv,
+				Field: &program.FieldKey{Type: named, Index: i}, Own: true}
 		}
 	}
 	return nil
@@ -117,13 +120,13 @@ func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
 	for range 3 {
 		var next []*ssa.Function
 		for _, fn := range level {
-			for _, e := range c.p.Callers(fn) {
+			for _, e := range c.waiting(fn) {
 				caller := e.Caller()
-				if seen[caller] || e.How != program.Calls || c.p.InTest(caller) {
+				if seen[caller] || e.How != program.Calls || c.p.InTest(caller) || c.plugins.crosses(e) {
 					continue
 				}
 				seen[caller] = true
-				if found := c.InReach(e.Site); found != nil && !c.NeverEnds(found.Value) {
+				if found := c.InReach(e.Site); found != nil && !c.Endless(found) && !c.ofOperation(found) {
 					found.Own, found.Edge = false, e
 					return found
 				}
@@ -133,6 +136,66 @@ func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
 		level = next
 	}
 	return nil
+}
+
+// waiting returns the calls that wait for fn. Where a function was handed a closure and runs it, they are the calls by
+// which it was handed over: the other closures that it is given have nothing to do with this one.
+func (c *Contexts) waiting(fn *ssa.Function) []program.Edge {
+	edges := c.p.Callers(fn)
+	if fn.Parent() == nil {
+		return edges
+	}
+	var out []program.Edge
+	for _, e := range edges {
+		out = append(out, c.handovers(fn, e)...)
+	}
+	return out
+}
+
+// handovers returns the calls by which the function around a closure hands it to the function that runs it at an edge;
+// the edge itself where there are none.
+func (c *Contexts) handovers(closure *ssa.Function, e program.Edge) []program.Edge {
+	var out []program.Edge
+	for site := range program.Sites(closure.Parent()) {
+		for i, arg := range site.Common().Args {
+			if !isClosure(arg, closure) {
+				continue
+			}
+			for _, callee := range c.p.Callees(site) {
+				if callee.Callee == e.Caller() && callee.How == program.Calls {
+					out = append(out, program.Edge{Site: site, Callee: closure, How: e.How, Arg: i})
+				}
+			}
+		}
+	}
+	if out == nil {
+		return []program.Edge{e}
+	}
+	return out
+}
+
+// isClosure tells whether v is the function fn, made where it is used.
+func isClosure(v ssa.Value, fn *ssa.Function) bool {
+	v = stripped(v)
+	if made, ok := v.(*ssa.MakeClosure); ok {
+		v = made.Fn
+	}
+	return v == ssa.Value(fn)
+}
+
+// ofOperation tells whether a context in reach is a field in which a caller keeps a context with a deadline: the deadline
+// is that of the operation which the field is named after, and not of everything that its methods call.
+func (c *Contexts) ofOperation(reach *InReach) bool {
+	if reach.Field == nil {
+		return false
+	}
+	origins := c.Behind(reach)
+	for _, o := range origins {
+		if !o.Bounded {
+			return false
+		}
+	}
+	return len(origins) > 0
 }
 
 func isPointerToContext(t types.Type) bool {

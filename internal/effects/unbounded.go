@@ -146,30 +146,6 @@ func (e *Effects) clientWithoutTimeout(client ssa.Value) ssa.Value {
 	return srcs.Values[0]
 }
 
-// BoundByClient tells whether a call ends after a while without a context, by what its client is: an http.Client that is
-// made with a Timeout in all cases, or a discovery client, which has one of 32 seconds unless its configuration says more.
-func (e *Effects) BoundByClient(site ssa.CallInstruction) bool {
-	target := program.Target(site)
-	if target == nil || target.Pkg() == nil {
-		return false
-	}
-	if target.Pkg().Path() == "k8s.io/client-go/discovery" {
-		return true
-	}
-	recv := program.Receiver(site)
-	if recv == nil || !program.IsNamed(recv.Type(), "net/http", "Client") {
-		return false
-	}
-	srcs := e.Program.Sources(recv)
-	for _, src := range srcs.Values {
-		alloc, ok := src.(*ssa.Alloc)
-		if !ok || !setsField(alloc, "Timeout") {
-			return false
-		}
-	}
-	return len(srcs.Values) > 0
-}
-
 // fieldStores are the values that any code stores into the field of a type that alloc is one of.
 func (e *Effects) fieldStores(name string, alloc *ssa.Alloc) []ssa.Value {
 	named := program.Named(alloc.Type())

@@ -49,6 +49,7 @@ type Program struct {
 	gates     map[*ssa.Function][]gate
 	flags     map[string][]string
 	watched   []kube.Kind
+	informed  []kube.Kind // found when first asked for
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload

@@ -34,7 +34,7 @@ func checkBlank(pass *rule.Pass) {
 			continue // nothing is lost
 		}
 		path := pass.Effects.Work().Reach(fn)
-		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.BoundByClient(path.Last()) {
+		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
 			continue // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
 		}
 		reportBlank(pass, fn, param, path)

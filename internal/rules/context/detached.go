@@ -91,7 +91,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 		return cut{}, false
 	}
 	reach := contexts.InReach(root.Site)
-	if reach == nil || contexts.NeverEnds(reach.Value) {
+	if reach == nil || contexts.Endless(reach) {
 		reach = contexts.CallerInReach(fn)
 	}
 	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
@@ -117,6 +117,9 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 		r := map[effects.WorkKind]int{effects.NetworkWork: 4, effects.APIWork: 3, effects.ServiceWork: 2, effects.ForeignWork: 1}[use.Kind]
 		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
 			continue
+		}
+		if pass.Effects.Bounded(use.Site) && !pass.Strict || effects.RecordsEvent(use.Site) {
+			continue // ends by itself, or tells of what was done and is to be told whatever becomes of the request
 		}
 		if use.Kind == effects.ServiceWork && use.Origin.Deferred != nil && !managerStart(use.Site) {
 			continue // ends when the function returns
@@ -144,7 +147,7 @@ func outlives(pass *rule.Pass, root *effects.ContextRoot, reach *effects.InReach
 	if !started {
 		return false
 	}
-	for _, o := range pass.Effects.Contexts().Of(reach.Value) {
+	for _, o := range pass.Effects.Contexts().Behind(reach) {
 		if o.Kind == effects.ProcessContext || o.Kind == effects.LeaderContext {
 			return false
 		}
@@ -178,7 +181,7 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 	first := cuts[0]
 	p, at := pass.Program, pass.Where(fn)
 	start := p.Start(first.root.Site)
-	severity, reason := detachedSeverity(first)
+	severity, reason := detachedSeverity(pass, first)
 	s := rule.NewScenario()
 	caller := s.Actor(at.Actor(fn), at.Runs())
 	caller.Step(fn.Pos(), fmt.Sprintf("%s is entered; %s is in reach", program.Name(fn), first.reach.From), first.reach.Expr+" still lives")
@@ -209,7 +212,7 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 	pass.Report(r)
 }
 
-func detachedSeverity(c cut) (finding.Severity, string) {
+func detachedSeverity(pass *rule.Pass, c cut) (finding.Severity, string) {
 	switch {
 	case !c.reach.Own:
 		return finding.Medium, "the context is one call away: " + program.Name(c.reach.Edge.Caller()) + " has it"
@@ -219,6 +222,8 @@ func detachedSeverity(c cut) (finding.Severity, string) {
 		return finding.Medium, "what " + effects.Describe(c.use.Site) + " waits for is not known"
 	case c.use.Kind == effects.ServiceWork:
 		return finding.Medium, effects.Describe(c.use.Site) + " runs until its context ends"
+	case !pass.Effects.Contexts().EndsEarly(c.reach):
+		return finding.Medium, c.reach.Expr + " is not known to end before the process does: what is lost is a quick shutdown"
 	}
 	return finding.High, "the call leaves the process and " + c.reach.From + " is in reach"
 }

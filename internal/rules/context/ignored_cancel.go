@@ -29,7 +29,7 @@ func checkIgnoredCancel(pass *rule.Pass) {
 			continue
 		}
 		for _, loop := range pass.Effects.Goroutines().DeafLoops(fn) {
-			if pass.Effects.Contexts().NeverEnds(loop.Reach.Value) {
+			if pass.Effects.Contexts().Endless(loop.Reach) {
 				continue // nobody could end it
 			}
 			reportIgnored(pass, fn, loop)

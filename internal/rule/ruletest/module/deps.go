@@ -5,10 +5,14 @@ package fixture
 
 import (
 	_ "github.com/gin-gonic/gin"
+	_ "github.com/hashicorp/go-plugin"
 	_ "github.com/prometheus/client_golang/prometheus"
+	_ "github.com/redis/go-redis/v9"
 	_ "github.com/robfig/cron/v3"
+	_ "github.com/spf13/cobra"
 	_ "golang.org/x/sync/errgroup"
 	_ "golang.org/x/sync/singleflight"
+	_ "google.golang.org/grpc"
 	_ "k8s.io/api/apps/v1"
 	_ "k8s.io/api/batch/v1"
 	_ "k8s.io/api/coordination/v1"
