@@ -58,7 +58,7 @@ func samePath(a, b ssa.Value, depth int) bool {
 	if a == b {
 		return true
 	}
-	if depth > 6 {
+	if depth > 12 {
 		return false
 	}
 	switch x := a.(type) {

@@ -7,46 +7,72 @@ import (
 	"go/types"
 	"slices"
 
+	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
 
-// UnorderedText tells whether a text ends in the annotations or labels of an object, under a key whose texts own code does
-// not order by their letters. Times with offsets come in another order than their texts.
-func (e *Effects) UnorderedText(fate Fate) bool {
-	update, ok := fate.At.(*ssa.MapUpdate)
-	if !ok {
-		return false
-	}
-	keys, _ := e.Program.String(update.Key)
-	return !slices.ContainsFunc(keys, func(key string) bool { return e.orderedKeys()[key] })
+// textOrder is what own code orders by the letters of its text: keys of maps, such as annotations, and fields.
+type textOrder struct {
+	keys   map[string]bool
+	fields map[program.FieldKey]bool
 }
 
-// orderedKeys are the keys of annotations and labels that own code compares as texts with < or >.
-func (e *Effects) orderedKeys() map[string]bool {
+// OrderedText tells whether a text ends under a key of a map, or in a field, whose texts own code orders by their letters;
+// or goes to somebody else, of whom that is not known. Times with offsets come in another order than their texts.
+func (e *Effects) OrderedText(fate Fate) bool {
+	order := e.textOrders()
+	switch at := fate.At.(type) {
+	case *ssa.MapUpdate:
+		keys, _ := e.Program.String(at.Key)
+		return slices.ContainsFunc(keys, func(key string) bool { return order.keys[key] })
+	case *ssa.Store:
+		if addr, ok := at.Addr.(*ssa.FieldAddr); ok {
+			key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field)
+			return ok && order.fields[key]
+		}
+	default:
+		return fate.Where != "patch" // most likely of a field that the API server reads with its offset
+	}
+	return false
+}
+
+// textOrders gathers what own code compares as texts with < or >.
+func (e *Effects) textOrders() *textOrder {
 	if e.textOrder != nil {
 		return e.textOrder
 	}
-	e.textOrder = make(map[string]bool)
+	e.textOrder = &textOrder{make(map[string]bool), make(map[program.FieldKey]bool)}
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) {
 			continue
 		}
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
-				op, ok := instr.(*ssa.BinOp)
-				if !ok || !IsOrder(op.Op) || !isText(op.X.Type()) {
-					continue
-				}
-				for _, lookup := range append(e.lookups(op.X), e.lookups(op.Y)...) {
-					keys, _ := e.Program.String(lookup.Index)
-					for _, key := range keys {
-						e.textOrder[key] = true
-					}
+				if op, ok := instr.(*ssa.BinOp); ok && IsOrder(op.Op) && isText(op.X.Type()) {
+					e.textOrder.note(e, op.X)
+					e.textOrder.note(e, op.Y)
 				}
 			}
 		}
 	}
 	return e.textOrder
+}
+
+// note keeps where a text that is ordered is read from.
+func (o *textOrder) note(e *Effects, text ssa.Value) {
+	for _, lookup := range e.lookups(text) {
+		keys, _ := e.Program.String(lookup.Index)
+		for _, key := range keys {
+			o.keys[key] = true
+		}
+	}
+	if load, ok := text.(*ssa.UnOp); ok && load.Op == token.MUL {
+		if addr, ok := load.X.(*ssa.FieldAddr); ok {
+			if key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field); ok {
+				o.fields[key] = true
+			}
+		}
+	}
 }
 
 // IsOrder tells whether an operator asks which of two values comes first.

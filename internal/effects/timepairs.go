@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"slices"
 
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -148,6 +149,9 @@ func someCoarse(all []Moment) bool {
 // only between what is equal in that: its author wants an order of equals, too. A sort by time alone is often no more than
 // a history, and revisions, which are read from text, are equal for one object only.
 func (e *Effects) AmongEquals(t TimePair) bool {
+	if ofView(t.X) {
+		return false // made for a list that is shown
+	}
 	for _, branch := range Conditions(t.At.Block()) {
 		if aboutNil(branch.Cond) {
 			continue
@@ -162,6 +166,23 @@ func (e *Effects) AmongEquals(t TimePair) bool {
 		}
 	}
 	return false
+}
+
+// ofView tells whether a time is read from the metadata in a struct that is no API object itself.
+func ofView(v ssa.Value) bool {
+	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
+		v = load.X
+	}
+	meta, ok := v.(*ssa.FieldAddr)
+	if !ok || !program.IsNamed(meta.X.Type(), metaPath, "ObjectMeta") {
+		return false
+	}
+	owner, ok := meta.X.(*ssa.FieldAddr)
+	if !ok {
+		return false
+	}
+	_, object := kube.KindOf(owner.X.Type())
+	return !object
 }
 
 func isInteger(t types.Type) bool {

@@ -33,10 +33,7 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Name() && pass.Program.DomainOf(text.At.Parent()).Worst() == program.StartUp {
 				continue // a command names something in the zone of the person who runs it
 			}
-			if fate.Where == "patch" && text.NamesZone() {
-				continue // most likely of a field that the API server reads with its offset
-			}
-			if text.NamesZone() && !text.ClaimsUTC() && pass.Effects.UnorderedText(fate) {
+			if text.NamesZone() && !text.ClaimsUTC() && !pass.Effects.OrderedText(fate) && !pass.Strict {
 				continue // the offset says which instant it is, and nobody orders the texts
 			}
 			reportLocalTime(pass, text, fate)
