@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -10,8 +11,8 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// ReachesAnswer tells whether an error of fn can come up to an entry point of a kind: fn is one itself, or the error is not
-// dropped on every way.
+// ReachesAnswer tells whether the NotFound of a read in fn comes up to an entry point of a kind: fn is one itself, or the
+// error is neither dropped nor asked for what it is on some way there.
 func (e *Effects) ReachesAnswer(fn *ssa.Function, kind program.EntryKind) bool {
 	if en := e.entryOf(fn); en != nil && en.Kind == kind {
 		return true
@@ -21,12 +22,21 @@ func (e *Effects) ReachesAnswer(fn *ssa.Function, kind program.EntryKind) bool {
 			continue
 		}
 		for _, fate := range e.ErrorFates(edge.Site) {
-			if fate.Kind == ErrorFateUnknown || fate.Entry != nil && fate.Entry.Kind == kind {
+			if fate.Entry != nil && fate.Entry.Kind == kind && !slices.ContainsFunc(fate.Path, e.asksWhetherMissing) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func (e *Effects) asksWhetherMissing(site ssa.CallInstruction) bool {
+	call, ok := site.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	_, filtered := e.notFoundTest(call)
+	return filtered
 }
 
 // ThereBefore tells whether what a read asks for must have been there for a while when somebody can ask for it: the object
@@ -54,7 +64,7 @@ func (e *Effects) ThereBefore(r Refusal) bool {
 // madeByControllers are built-in kinds whose objects get their names from the controller that makes them.
 var madeByControllers = map[string]bool{"ControllerRevision": true, "ReplicaSet": true, "EndpointSlice": true, "Event": true}
 
-// namesRequested tells whether a key is made of the name in an admission request.
+// namesRequested tells whether a key is made of the name in an admission request, or in the subresource that it changes.
 func namesRequested(d Deps) bool {
 	for _, p := range d.Places {
 		named := program.Named(p.Root.Type())
@@ -62,6 +72,10 @@ func namesRequested(d Deps) bool {
 			continue
 		}
 		switch named.Obj().Pkg().Path() {
+		case "k8s.io/api/autoscaling/v1": // a Scale has the name of the object that it is a part of
+			if path := concat(p.Base, p.Path); named.Obj().Name() == "Scale" && strings.HasSuffix(path, "Name") {
+				return true
+			}
 		case "sigs.k8s.io/controller-runtime/pkg/webhook/admission", "k8s.io/api/admission/v1", "k8s.io/api/admission/v1beta1":
 			if path := concat(p.Base, p.Path); path == "Name" || strings.HasSuffix(path, ".Name") {
 				return true

@@ -16,6 +16,8 @@ import (
 type Replicas struct {
 	// Most is the highest number that a Deployment or StatefulSet asks for; 0 if none gives a number.
 	Most int
+	// Folder is the one whose manifests were read.
+	Folder string
 	// File and Line say where.
 	File string
 	Line int
@@ -45,7 +47,9 @@ func (p *Program) ReplicasOf(pos token.Pos) Replicas {
 			return dir != "." && !strings.HasPrefix(w.file, dir+"/")
 		})
 		if len(near) > 0 || dir == "." || dir == "/" {
-			return summarize(near)
+			out := summarize(near)
+			out.Folder = dir
+			return out
 		}
 	}
 }

@@ -4,6 +4,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -41,10 +42,23 @@ func checkUnelected(pass *rule.Pass) {
 		if replicas.PerNode && replicas.Most == 0 {
 			continue // a DaemonSet: each process has its own node, nobody is elected
 		}
+		if deploysAnother(pass, m, replicas) && !pass.Strict {
+			continue // nothing shows how many of this one there are
+		}
 		if found := writings(pass, m); len(found) > 0 {
 			reportUnelected(pass, m, found, replicas)
 		}
 	}
+}
+
+// deploysAnother tells whether the workloads that could be the program's are those of another manager, which is elected:
+// what is replicated is that one. An agent in the pods that an operator makes is not deployed by the tree.
+func deploysAnother(pass *rule.Pass, m *program.Manager, replicas program.Replicas) bool {
+	return slices.ContainsFunc(pass.Program.Managers, func(other *program.Manager) bool {
+		fn := other.Site.Parent()
+		return other != m && other.Election == program.ElectionOn && !pass.Program.InTest(fn) && !pass.Program.TestSupport(fn) &&
+			!pass.Program.Aside(other.Pos()) && pass.Program.ReplicasOf(other.Pos()).Folder == replicas.Folder
+	})
 }
 
 // writings lists the reconcilers and runnables of a manager that write to the API, with their first write, in source
