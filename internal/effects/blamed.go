@@ -65,7 +65,7 @@ func (e *Effects) blamed(tries []way, end way) *Blamed {
 				}
 				for _, site := range try.sites[fn] {
 					call, ok := site.(*ssa.Call)
-					if !ok || site == then || !MayPrecede(site, then) || e.tellsConflicts(call) {
+					if !ok || site == then || !MayPrecede(site, then) || e.tellsConflicts(call) || tellsApart(errorResult(call)) {
 						continue
 					}
 					if branch := failureLeads(call, then); branch != nil {
@@ -121,6 +121,25 @@ func flagged(failed *ssa.BasicBlock, then ssa.CallInstruction) bool {
 				if _, isConst := phi.Edges[i].(*ssa.Const); isConst && failed.Dominates(pred) {
 					return true
 				}
+			}
+		}
+	}
+	return false
+}
+
+// tellsApart tells whether an error is asked what kind it is, other than NotFound: by its type, or by a function that says
+// yes or no.
+func tellsApart(err ssa.Value) bool {
+	if err == nil || err.Referrers() == nil {
+		return false
+	}
+	for _, ref := range *err.Referrers() {
+		switch ref := ref.(type) {
+		case *ssa.TypeAssert:
+			return true
+		case *ssa.Call:
+			if t := program.Target(ref); isBool(ref.Type()) && (t == nil || t.Name() != "IsNotFound") {
+				return true
 			}
 		}
 	}

@@ -215,6 +215,10 @@ func (pl *placer) load(addr ssa.Value) []Place {
 		return pl.union(stored)
 	case *ssa.FreeVar, *ssa.Global:
 		return []Place{{Object: Object{Root: addr}}}
+	case *ssa.FieldAddr:
+		if original := pl.sharedPart(a); original != nil {
+			return original
+		}
 	}
 	return pl.of(addr)
 }

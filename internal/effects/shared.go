@@ -108,7 +108,23 @@ func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
 			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what is read with UnsafeDisableDeepCopy"})
 		}
 	}
-	return append(out, e.handedIn(fn)...)
+	return append(append(out, e.handedIn(fn)...), e.listedTo(fn)...)
+}
+
+// listedTo returns the parameter of a function that a list of an informer's store calls for each object.
+func (e *Effects) listedTo(fn *ssa.Function) []Shared {
+	for _, edge := range e.Program.Callers(fn) {
+		row := program.Model(edge.Site)
+		if row == nil || !row.Shared || !row.Effect.IsRead() || edge.Arg < 0 || program.Argument(edge.Site, row.Closure) != edge.Site.Common().Args[edge.Arg] {
+			continue
+		}
+		for _, param := range fn.Params[len(fn.Params)-fn.Signature.Params().Len():] {
+			if e.informs(param.Type()) {
+				return []Shared{{Root: param, At: edge.Site, From: "what " + row.Name + " hands to " + program.Name(fn)}}
+			}
+		}
+	}
+	return nil
 }
 
 // handedIn returns the parameters of an informer's callback that hold its objects.

@@ -225,8 +225,25 @@ func (g *gatherer) write(site ssa.CallInstruction, row *kube.Call, object, clien
 			return
 		}
 		ev.Type = stripped(object).Type()
+	} else if client != nil {
+		ev.Type = servedType(client.Type())
 	}
 	g.add(&ev)
+}
+
+// servedType returns the type of the objects that a typed client is for, by what its Get returns: a delete or a patch by name
+// shows no object. It is nil for other clients.
+func servedType(client types.Type) types.Type {
+	get, _, _ := types.LookupFieldOrMethod(client, true, nil, "Get")
+	fn, ok := get.(*types.Func)
+	if !ok || fn.Signature().Results().Len() == 0 {
+		return nil
+	}
+	t := fn.Signature().Results().At(0).Type()
+	if k, ok := kube.KindOf(t); !ok || k.Name == "" {
+		return nil
+	}
+	return t
 }
 
 // base finds the object that a patch is made against, in terms of the function that writes. A patch that was made in
