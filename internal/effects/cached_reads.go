@@ -8,21 +8,20 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// fromMemory tells whether a read through a client is answered from an informer's store that is filled already: the client
-// reads through a cache, and a controller of the program watches the kind. No request leaves. The first read of a kind
-// that nobody watches starts an informer and waits for it.
-func fromMemory(p *program.Program, site ssa.CallInstruction, row *kube.Call) bool {
+// cachedKind returns the kind that a call reads through a cache; ok is false where it reads none, or not through a cache.
+// The first read of a kind starts its informer and waits until that is filled; all others are answered from memory.
+func cachedKind(p *program.Program, site ssa.CallInstruction, row *kube.Call) (kind kube.Kind, ok bool) {
 	if row.Effect != kube.ReadByProvenance && row.Effect != kube.List || row.WritesInto < 0 {
-		return false
+		return kube.Kind{}, false
 	}
 	into := program.Argument(site, row.WritesInto)
 	if into == nil {
-		return false
+		return kube.Kind{}, false
 	}
 	t := stripped(into).Type()
-	kind, ok := kube.KindOf(t)
-	if !ok || kind.Name == "" || !p.Informed(kind) {
-		return false
+	kind, ok = kube.KindOf(t)
+	if !ok || kind.Name == "" {
+		return kube.Kind{}, false
 	}
-	return p.ReadsCache(program.Receiver(site), t)
+	return kind, p.ReadsCache(program.Receiver(site), t)
 }

@@ -113,8 +113,9 @@ func receiverInReach(fn *ssa.Function) *InReach {
 }
 
 // CallerInReach returns the context that a caller of fn has at the call and could hand on, looking up to three calls
-// back; the nearest, in source order. Test code does not count, and neither does a context that never ends.
-func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
+// back; the nearest, in source order. Test code does not count, and neither does a context that never ends; where skip
+// says so of one, neither it nor what lies behind it.
+func (c *Contexts) CallerInReach(fn *ssa.Function, skip func(*InReach) bool) *InReach {
 	seen := map[*ssa.Function]bool{fn: true}
 	level := []*ssa.Function{fn}
 	for range 3 {
@@ -127,6 +128,9 @@ func (c *Contexts) CallerInReach(fn *ssa.Function) *InReach {
 				}
 				seen[caller] = true
 				if found := c.InReach(e.Site); found != nil && !c.Endless(found) && !c.ofOperation(found) {
+					if skip(found) {
+						continue
+					}
 					found.Own, found.Edge = false, e
 					return found
 				}

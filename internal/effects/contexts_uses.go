@@ -25,6 +25,13 @@ type ContextRoot struct {
 // Roots returns the calls of context.Background and context.TODO in own code that reach a call leaving the process, with
 // these calls; in source order. Tests and generated code are left out.
 func (e *Effects) Roots() []*ContextRoot {
+	if e.roots == nil {
+		e.roots = e.findRoots()
+	}
+	return e.roots
+}
+
+func (e *Effects) findRoots() []*ContextRoot {
 	byRoot := make(map[ssa.Value]*ContextRoot)
 	contexts, work, p := e.Contexts(), e.Work(), e.Program
 	for _, fn := range p.Funcs {
@@ -56,7 +63,7 @@ func (e *Effects) Roots() []*ContextRoot {
 			}
 		}
 	}
-	var out []*ContextRoot
+	out := []*ContextRoot{}
 	for _, fn := range p.Funcs {
 		for site := range program.Sites(fn) {
 			if v := site.Value(); v != nil && byRoot[v] != nil {

@@ -46,6 +46,7 @@ type Effects struct {
 	conc       concurrency                      // gathered when first asked for
 	memory     *memory.Memory                   // made when first asked for
 	residences []*Residence                     // gathered when first asked for
+	roots      []*ContextRoot                   // found when first asked for
 	// senders are the calls that send an HTTP request, for each call that makes one; found when first asked for.
 	senders map[ssa.CallInstruction][]ssa.CallInstruction
 }

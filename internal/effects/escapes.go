@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"go/types"
+
 	"go/token"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -119,6 +121,35 @@ func waitsFor(instr ssa.Instruction) bool {
 		}
 		t := program.Target(x)
 		return t != nil && (t.Name() == "Wait" || t.Name() == "Join")
+	}
+	return false
+}
+
+// Signals tells whether a function, or a closure that it defers, sends, closes a channel or says that it is done.
+func Signals(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			switch x := instr.(type) {
+			case *ssa.Send:
+				return true
+			case *ssa.Select:
+				for _, st := range x.States {
+					if st.Dir == types.SendOnly {
+						return true
+					}
+				}
+			case ssa.CallInstruction:
+				if builtin, ok := x.Common().Value.(*ssa.Builtin); ok && builtin.Name() == "close" {
+					return true
+				}
+				if target := program.Target(x); target != nil && target.Name() == "Done" && !isDoneCall(x) {
+					return true
+				}
+				if closure, ok := x.Common().Value.(*ssa.MakeClosure); ok && Signals(closure.Fn.(*ssa.Function)) {
+					return true
+				}
+			}
+		}
 	}
 	return false
 }

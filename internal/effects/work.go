@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -18,13 +19,15 @@ type WorkKind int
 const (
 	// NoWork waits for nothing outside of the process that is known.
 	NoWork WorkKind = iota
-	// APIWork is a request to the API server, or a read from a cache that may have to be filled first. A read of a kind that
-	// a controller watches, through a client that is known to read from a cache, is none.
+	// APIWork is a request to the API server.
 	APIWork
 	// NetworkWork waits for another machine.
 	NetworkWork
 	// ServiceWork runs until its context ends: a manager, an informer, a server, a poll.
 	ServiceWork
+	// CacheWork is a read through a cache that has to be filled first, once: of a kind that the program keeps no informer of
+	// from the start.
+	CacheWork
 	// ForeignWork is a call into a library that takes a context and can fail; what it waits for is not known.
 	ForeignWork
 )
@@ -55,18 +58,19 @@ func (w *WorkPath) Last() ssa.CallInstruction {
 func (e *Effects) Work() *Work {
 	if e.work == nil {
 		e.work = &Work{p: e.Program, reach: make(map[*ssa.Function]*WorkPath)}
-		e.work.spread()
+		e.work.spread(APIWork, NetworkWork)
+		e.work.spread(CacheWork)
 	}
 	return e.work
 }
 
-// Reach returns the shortest way from fn to an API or network call that fn waits for, or nil. Goroutines that fn starts
-// are not part of it.
+// Reach returns the shortest way from fn to an API or network call that fn waits for, or, where there is none, to a read
+// through a cache that has to be filled; nil if there is no such call. Goroutines that fn starts are not part of it.
 func (w *Work) Reach(fn *ssa.Function) *WorkPath { return w.reach[fn] }
 
 // Through returns the way from a call site to an API or network call, the site itself included, or nil.
 func (w *Work) Through(site ssa.CallInstruction) *WorkPath {
-	if k := w.At(site); k == APIWork || k == NetworkWork {
+	if k := w.At(site); k == APIWork || k == NetworkWork || k == CacheWork {
 		return &WorkPath{Site: site}
 	}
 	for _, e := range w.p.Callees(site) {
@@ -77,15 +81,19 @@ func (w *Work) Through(site ssa.CallInstruction) *WorkPath {
 	return nil
 }
 
-// spread finds the functions that do work themselves and walks from them back over their callers, breadth first.
-func (w *Work) spread() {
+// spread finds the functions that do work of these kinds themselves and walks from them back over their callers, breadth
+// first.
+func (w *Work) spread(kinds ...WorkKind) {
 	var queue []*ssa.Function
 	for _, fn := range w.p.Funcs {
+		if w.reach[fn] != nil {
+			continue
+		}
 		for site := range program.Sites(fn) {
 			if _, started := site.(*ssa.Go); started {
 				continue
 			}
-			if k := w.At(site); k == APIWork || k == NetworkWork {
+			if slices.Contains(kinds, w.At(site)) {
 				w.reach[fn] = &WorkPath{Site: site}
 				queue = append(queue, fn)
 				break
@@ -128,8 +136,11 @@ func (w *Work) At(site ssa.CallInstruction) WorkKind {
 		}
 		return NoWork
 	}
-	if row.Effect.IsRead() && fromMemory(w.p, site, row) {
-		return NoWork
+	if kind, cached := cachedKind(w.p, site, row); cached {
+		if w.p.Informed(kind) {
+			return NoWork
+		}
+		return CacheWork
 	}
 	if row.Effect.IsRead() || row.Effect.IsWrite() {
 		return APIWork

@@ -26,19 +26,61 @@ var blank = &rule.Rule{
 
 func checkBlank(pass *rule.Pass) {
 	for _, fn := range pass.Program.Funcs {
-		if !pass.Reviewed(fn) || fn.Parent() != nil {
-			continue // a closure's parameters are its caller's choice
+		if param, path := thrownAway(pass, fn); path != nil && !detachedHere(pass, fn, path) {
+			reportBlank(pass, fn, param, path)
 		}
-		param := unusedContext(fn)
-		if param == nil || pass.Effects.Contexts().NeverEnds(param) {
-			continue // nothing is lost
-		}
-		path := pass.Effects.Work().Reach(fn)
-		if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
-			continue // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
-		}
-		reportBlank(pass, fn, param, path)
 	}
+}
+
+// thrownAway returns the context parameter that a function does not use and the way to a call that should have had it; no
+// way where nothing is lost.
+func thrownAway(pass *rule.Pass, fn *ssa.Function) (*ssa.Parameter, *effects.WorkPath) {
+	if !pass.Reviewed(fn) || fn.Parent() != nil {
+		return nil, nil // a closure's parameters are its caller's choice
+	}
+	param := unusedContext(fn)
+	if param == nil || pass.Effects.Contexts().NeverEnds(param) {
+		return nil, nil
+	}
+	path := pass.Effects.Work().Reach(fn)
+	if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
+		return nil, nil // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
+	}
+	if pass.Effects.Work().At(path.Last()) == effects.CacheWork && !pass.Strict {
+		return nil, nil // waits once, for the informer
+	}
+	return param, path
+}
+
+// detachedHere tells whether the function itself makes the context that its call is given although its own has a name:
+// that is what context/detached tells.
+func detachedHere(pass *rule.Pass, fn *ssa.Function, path *effects.WorkPath) bool {
+	ctx := effects.ContextArgument(path.Site)
+	if ctx == nil {
+		return false
+	}
+	for _, root := range pass.Effects.Roots() {
+		if root.Site.Parent() != fn {
+			continue
+		}
+		for _, o := range pass.Effects.Contexts().Of(ctx) {
+			if o.Root == root.Site.Value() {
+				_, told := judgeRoot(pass, root)
+				return told
+			}
+		}
+	}
+	return false
+}
+
+// toldAsBlank tells whether a context in reach is a parameter that its function throws away: one cause, told there.
+func toldAsBlank(pass *rule.Pass, reach *effects.InReach) bool {
+	param, ok := reach.Value.(*ssa.Parameter)
+	if !ok {
+		return false
+	}
+	lost, path := thrownAway(pass, param.Parent())
+	return path != nil && lost == param
 }
 
 // unusedContext returns the context parameter of a function that it never uses, or nil.

@@ -92,7 +92,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	}
 	reach := contexts.InReach(root.Site)
 	if reach == nil || contexts.Endless(reach) {
-		reach = contexts.CallerInReach(fn)
+		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool { return toldAsBlank(pass, r) })
 	}
 	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
 		return cut{root: root, use: use}, true
@@ -114,7 +114,10 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, bool) {
 	best, rank := effects.ContextUse{}, 0
 	for _, use := range root.Uses {
-		r := map[effects.WorkKind]int{effects.NetworkWork: 4, effects.APIWork: 3, effects.ServiceWork: 2, effects.ForeignWork: 1}[use.Kind]
+		r := map[effects.WorkKind]int{effects.NetworkWork: 5, effects.APIWork: 4, effects.ServiceWork: 3, effects.ForeignWork: 2, effects.CacheWork: 1}[use.Kind]
+		if use.Kind == effects.CacheWork && !pass.Strict {
+			continue // waits once, for the informer
+		}
 		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
 			continue
 		}

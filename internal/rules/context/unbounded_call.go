@@ -35,10 +35,14 @@ func checkUnboundedCall(pass *rule.Pass) {
 		if u.AtShutdown && endsProcess(pass, fn) {
 			continue // the grace period of the manager or of the pod bounds it
 		}
+		_, isSync := syncs(u.Site)
+		if (u.AtShutdown || isSync) && aside(pass, fn) {
+			continue // nobody waits for the one who waits
+		}
 		if u.Local && !pass.Strict {
 			continue // a program of the same machine: whether it talks to another is not in sight
 		}
-		if _, isSync := syncs(u.Site); isSync && !pass.Where(fn).Repeats() {
+		if isSync && !pass.Where(fn).Repeats() {
 			continue // informers of the process itself: nothing works before they have synced
 		}
 		if byRoot[u.Root] == nil {
@@ -63,6 +67,17 @@ func running(pass *rule.Pass, fn *ssa.Function) bool {
 		return true
 	}
 	return false
+}
+
+// aside tells whether a function is only ever run by goroutines of its own, and tells nobody that it came to its end.
+func aside(pass *rule.Pass, fn *ssa.Function) bool {
+	callers := pass.Program.Callers(fn)
+	for _, e := range callers {
+		if _, ok := e.Site.(*ssa.Go); !ok {
+			return false
+		}
+	}
+	return len(callers) > 0 && pass.Program.EntryAt(fn) == nil && !effects.Signals(fn)
 }
 
 // endsProcess tells whether a function waits on behalf of the process as a whole: main itself, or a runnable of the
