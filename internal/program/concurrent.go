@@ -51,8 +51,8 @@ type Concurrency struct {
 	Roots []*Root
 
 	at     map[*ssa.Function]*Root
+	runs   runs
 	roots  map[*ssa.Function][]*Root
-	below  map[*Root]map[*ssa.Function]bool
 	spawns map[*ssa.Function]bool
 	leaves map[*ssa.Function]bool
 	late   map[*ssa.Function]*lateness
@@ -76,7 +76,6 @@ func (p *Program) Concurrency() *Concurrency {
 		p:        p,
 		at:       make(map[*ssa.Function]*Root),
 		roots:    make(map[*ssa.Function][]*Root),
-		below:    make(map[*Root]map[*ssa.Function]bool),
 		spawns:   make(map[*ssa.Function]bool),
 		leaves:   make(map[*ssa.Function]bool),
 		late:     make(map[*ssa.Function]*lateness),
@@ -90,7 +89,7 @@ func (p *Program) Concurrency() *Concurrency {
 	}
 	p.concurrency = c
 	c.findRoots()
-	c.spread()
+	c.findRuns()
 	c.findSpawners()
 	c.findLeaves()
 	c.findLate()
@@ -118,69 +117,6 @@ func (c *Concurrency) findRoots() {
 		c.at[fn] = root
 	}
 }
-
-// spread tells each function the roots that run it, over calls that return before the caller goes on.
-func (c *Concurrency) spread() {
-	for _, root := range c.Roots {
-		seen := map[*ssa.Function]bool{root.Func: true}
-		queue := []*ssa.Function{root.Func}
-		put := func(fn *ssa.Function) {
-			if !seen[fn] {
-				seen[fn] = true
-				queue = append(queue, fn)
-			}
-		}
-		// Closures of functions that the root has not been seen to run wait until it is.
-		waiting := make(map[*ssa.Function][]*ssa.Function)
-		for len(queue) > 0 {
-			fn := queue[0]
-			queue = queue[1:]
-			c.roots[fn] = append(c.roots[fn], root)
-			for _, closure := range waiting[fn] {
-				put(closure)
-			}
-			for _, e := range c.p.CallsFrom(fn) {
-				switch {
-				case e.How == Starts || c.ownGoroutine(e.Callee):
-				case c.foreign(root, e, seen):
-					waiting[e.Callee.Parent()] = append(waiting[e.Callee.Parent()], e.Callee)
-				default:
-					put(e.Callee)
-				}
-			}
-		}
-		c.below[root] = seen
-	}
-}
-
-// foreign tells whether a call seems to run a closure that cannot be known to the root: its function was neither run by
-// the root, nor before the root was started. Calls of function values are resolved by type, which joins too much.
-func (c *Concurrency) foreign(root *Root, e Edge, seen map[*ssa.Function]bool) bool {
-	maker := e.Callee.Parent()
-	if maker == nil || e.Arg >= 0 || e.Site.Common().StaticCallee() != nil || seen[maker] || within(maker, e.Site.Parent()) {
-		return false
-	}
-	return !c.startersOf(root)[maker] && !c.calledOnce(maker, 0)
-}
-
-// within tells whether a function is written inside of another, so that the other must have run to make it.
-func within(outer, fn *ssa.Function) bool {
-	for fn = fn.Parent(); fn != nil; fn = fn.Parent() {
-		if fn == outer {
-			return true
-		}
-	}
-	return false
-}
-
-// ownGoroutine tells whether a framework calls fn in goroutines of its own, whoever else calls it.
-func (c *Concurrency) ownGoroutine(fn *ssa.Function) bool {
-	e := c.p.entryAt[fn]
-	return e != nil && e.Kind == EntryMain
-}
-
-// Of returns the roots that run fn, in source order.
-func (c *Concurrency) Of(fn *ssa.Function) []*Root { return c.roots[fn] }
 
 // findSpawners finds the functions that start goroutines, themselves or through calls.
 func (c *Concurrency) findSpawners() {
@@ -262,7 +198,7 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 		}
 		return
 	}
-	for _, by := range c.roots[site.Parent()] {
+	for _, by := range c.Of(site.Parent()) {
 		if by.Parallel || by.Again && !c.joins(site) {
 			r.Again = true
 			if !r.Parallel {
@@ -349,7 +285,7 @@ func (c *Concurrency) likely(fn *ssa.Function) []*Root {
 		}
 		return 3
 	}
-	roots := slices.Clone(c.roots[fn])
+	roots := slices.Clone(c.Of(fn))
 	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
 	if len(roots) > rootLimit {
 		roots = roots[:rootLimit]
@@ -423,7 +359,7 @@ func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
 		}
 		seen[fn] = true
 		for _, e := range c.p.Callers(fn) {
-			if e.How != Starts && c.below[x][e.Caller()] {
+			if e.How != Starts && c.Runs(x, e.Caller()) {
 				queue = append(queue, e.Site)
 			}
 		}
@@ -464,9 +400,6 @@ func sameLoop(a, b *Entry) bool {
 	x, y := a.Func.Signature.Recv(), b.Func.Signature.Recv()
 	return x != nil && y != nil && Named(x.Type()) == Named(y.Type())
 }
-
-// Runs tells whether a root runs fn.
-func (c *Concurrency) Runs(r *Root, fn *ssa.Function) bool { return c.below[r][fn] }
 
 // StartsRoot tells whether one root starts the other.
 func (c *Concurrency) StartsRoot(by, started *Root) bool {

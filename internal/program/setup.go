@@ -26,7 +26,7 @@ func (c *Concurrency) setsUp(x, y *Root, instr ssa.Instruction) bool {
 // ofMain tells whether the start of a program starts a goroutine.
 func (c *Concurrency) ofMain(x *Root) bool {
 	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
-		return slices.ContainsFunc(c.roots[site.Parent()], (*Root).once)
+		return slices.ContainsFunc(c.Of(site.Parent()), (*Root).once)
 	})
 }
 
@@ -39,7 +39,7 @@ func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*R
 		return false
 	}
 	for _, site := range sites {
-		for _, by := range c.roots[site.Parent()] {
+		for _, by := range c.Of(site.Parent()) {
 			if by == x || seen[by] || by.once() && !c.StartsRoot(by, x) || !by.Known() {
 				continue
 			}
@@ -89,7 +89,7 @@ func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, instr ssa.
 		}
 		seen[fn] = true
 		for _, e := range c.p.Callers(fn) {
-			if e.How != Starts && c.below[x][e.Caller()] {
+			if e.How != Starts && c.Runs(x, e.Caller()) {
 				queue = append(queue, step{e.Site, fn})
 			}
 		}
