@@ -178,6 +178,18 @@ func (d Deps) clipped() Deps {
 	return d
 }
 
+// is tells whether two are the same, not merely equal: they share what they hold.
+func (d Deps) is(other Deps) bool {
+	return shared(d.Places, other.Places) && shared(d.Calls, other.Calls) && shared(d.Strings, other.Strings) &&
+		d.Now == other.Now && d.Random == other.Random && d.Arithmetic == other.Arithmetic && d.Append == other.Append &&
+		d.Constant == other.Constant
+}
+
+// shared tells whether two slices are one.
+func shared[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
 func (d *Deps) addPlace(p Place) {
 	if len(d.Places) >= maxDeps {
 		return

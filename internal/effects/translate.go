@@ -120,6 +120,8 @@ type translation struct {
 	results map[Object]ssa.Value
 	// known are the answers of place.
 	known map[Place][]Place
+	// tested and guarded are the last question and answer of guards: events in a row stand behind the same tests.
+	tested, guarded Deps
 }
 
 // event returns the event once for each object that the caller can mean; none if the caller cannot see it.
@@ -163,9 +165,12 @@ func (t *translation) event(ev *Event) []*Event {
 
 // guards restates what is tested before an event, with what is tested before the call.
 func (t *translation) guards(ev *Event) Deps {
-	out := t.deps(ev.Guards)
-	out.merge(t.g.e.GuardsOf(t.edge.Site))
-	return out.clipped()
+	if t.guarded.Places == nil || !t.tested.is(ev.Guards) {
+		out := t.deps(ev.Guards)
+		out.merge(t.g.e.GuardsOf(t.edge.Site))
+		t.tested, t.guarded = ev.Guards, out.clipped()
+	}
+	return t.guarded
 }
 
 // places translates several places.

@@ -59,12 +59,13 @@ type Concurrency struct {
 	cycles map[*ssa.BasicBlock]bool
 	// starters are the functions that start a root, themselves or through calls.
 	starters map[*Root]map[*ssa.Function]bool
-	// pairs, first, lateAt and once are answers given before.
-	pairs  map[funcPair][]Meeting
-	first  map[*ssa.Function][]*Root
-	lateAt map[lateKey]bool
-	setUp  map[lateKey]bool
-	once   map[*ssa.Function]bool
+	// waiters, pairs, first, lateAt, setUp and once are answers given before.
+	waiters map[*ssa.Function]bool
+	pairs   map[funcPair][]Meeting
+	first   map[*ssa.Function][]*Root
+	lateAt  map[lateKey]bool
+	setUp   map[lateKey]bool
+	once    map[*ssa.Function]bool
 }
 
 // Concurrency finds the roots of the program and what each of them runs.
@@ -81,6 +82,7 @@ func (p *Program) Concurrency() *Concurrency {
 		late:     make(map[*ssa.Function]*lateness),
 		cycles:   make(map[*ssa.BasicBlock]bool),
 		starters: make(map[*Root]map[*ssa.Function]bool),
+		waiters:  make(map[*ssa.Function]bool),
 		pairs:    make(map[funcPair][]Meeting),
 		first:    make(map[*ssa.Function][]*Root),
 		lateAt:   make(map[lateKey]bool),

@@ -4,6 +4,7 @@ package program
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"golang.org/x/tools/go/ssa"
@@ -183,14 +184,12 @@ func (c *Concurrency) Waits(instr ssa.Instruction) bool {
 
 // waitsInside tells whether a function itself waits for other goroutines.
 func (c *Concurrency) waitsInside(fn *ssa.Function) bool {
-	for _, b := range fn.Blocks {
-		for _, instr := range b.Instrs {
-			if c.Waits(instr) {
-				return true
-			}
-		}
+	known, ok := c.waiters[fn]
+	if !ok {
+		known = slices.ContainsFunc(fn.Blocks, func(b *ssa.BasicBlock) bool { return slices.ContainsFunc(b.Instrs, c.Waits) })
+		c.waiters[fn] = known
 	}
-	return false
+	return known
 }
 
 // Late tells whether, when instr runs, goroutines can be running that the same goroutine started before and has not

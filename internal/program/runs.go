@@ -4,6 +4,7 @@ package program
 
 import (
 	"math/bits"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -14,6 +15,7 @@ type runs struct {
 	number map[*ssa.Function]int
 	funcs  []*ssa.Function
 	rows   [][]uint64
+	width  int // of a row, in words
 	// ways are the calls out of a function that return before it goes on.
 	ways [][]callWay
 }
@@ -28,16 +30,14 @@ type callWay struct {
 // has tells whether a root runs fn.
 func (r *runs) has(root *Root, fn *ssa.Function) bool {
 	i, ok := r.number[fn]
-	return ok && root.index/64 < len(r.rows[i]) && r.rows[i][root.index/64]&(1<<(root.index%64)) != 0
+	return ok && r.rows[i] != nil && r.rows[i][root.index/64]&(1<<(root.index%64)) != 0
 }
 
 func (r *runs) set(root *Root, fn int) {
-	row := r.rows[fn]
-	for len(row) <= root.index/64 {
-		row = append(row, 0)
+	if r.rows[fn] == nil {
+		r.rows[fn] = make([]uint64, r.width)
 	}
-	row[root.index/64] |= 1 << (root.index % 64)
-	r.rows[fn] = row
+	r.rows[fn][root.index/64] |= 1 << (root.index % 64)
 }
 
 // of returns the indices of the roots that run fn, in order.
@@ -71,12 +71,15 @@ func (c *Concurrency) findRuns() {
 			if c.mayBeForeign(e) {
 				way.maker = r.numberOf(e.Callee.Parent())
 			}
-			r.ways[i] = append(r.ways[i], way)
+			if !slices.Contains(r.ways[i], way) {
+				r.ways[i] = append(r.ways[i], way)
+			}
 		}
 	}
-	seen := make([]int, len(r.rows)) // holds the last root that was seen to run the function, counted from one
+	r.width = len(c.Roots)/64 + 1
+	w := walk{seen: make([]int, len(r.rows))}
 	for _, root := range c.Roots {
-		c.spread(root, seen)
+		c.spread(root, &w)
 	}
 	r.ways = nil
 }
@@ -92,31 +95,39 @@ func (r *runs) numberOf(fn *ssa.Function) int {
 	return i
 }
 
+// walk is what walks from one root after another share.
+type walk struct {
+	// seen holds, for each function, the last root that was seen to run it, counted from one.
+	seen  []int
+	queue []int
+}
+
 // spread marks the functions that a root runs, over calls that return before the caller goes on.
-func (c *Concurrency) spread(root *Root, seen []int) {
+func (c *Concurrency) spread(root *Root, w *walk) {
 	r, mark := &c.runs, root.index+1
-	var queue []int
 	put := func(fn int) {
-		if seen[fn] != mark {
-			seen[fn] = mark
-			queue = append(queue, fn)
+		if w.seen[fn] != mark {
+			w.seen[fn] = mark
+			w.queue = append(w.queue, fn)
 		}
 	}
 	put(r.numberOf(root.Func))
 	starters := c.startersOf(root)
 	// Closures of functions that the root has not been seen to run wait until it is.
 	waiting := make(map[int][]int)
-	for len(queue) > 0 {
-		fn := queue[len(queue)-1]
-		queue = queue[:len(queue)-1]
+	for len(w.queue) > 0 {
+		fn := w.queue[len(w.queue)-1]
+		w.queue = w.queue[:len(w.queue)-1]
 		r.set(root, fn)
 		for _, closure := range waiting[fn] {
 			put(closure)
 		}
 		for _, way := range r.ways[fn] {
-			if way.maker >= 0 && seen[way.maker] != mark && !starters[r.funcs[way.maker]] {
+			switch {
+			case w.seen[way.callee] == mark:
+			case way.maker >= 0 && w.seen[way.maker] != mark && !starters[r.funcs[way.maker]]:
 				waiting[way.maker] = append(waiting[way.maker], way.callee)
-			} else {
+			default:
 				put(way.callee)
 			}
 		}
