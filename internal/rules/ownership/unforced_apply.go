@@ -34,9 +34,6 @@ func checkUnforcedApply(pass *rule.Pass) {
 			continue
 		}
 		other := anotherOwner(pass, claims, c)
-		if other == nil && !pass.Strict {
-			continue // nobody in sight makes the conflict
-		}
 		told[c.Site()] = true
 		r := report(pass, c)
 		r.About = kindName(c)
