@@ -25,8 +25,11 @@ func ClosedEdge(r *ChannelOp) (Edge, bool) {
 		if r.Select == nil {
 			return falseEdge(ok, nil)
 		}
+		// One value for all cases of the statement, which each case takes out anew.
 		if edge, found := CaseEdge(r.Select, r.Case); found {
-			return falseEdge(ok, edge.To) // one value for all cases of the statement
+			if closed, found := falseEdge(ok, edge.To); found {
+				return closed, true
+			}
 		}
 	}
 	return Edge{}, false

@@ -47,7 +47,7 @@ func (e *Effects) BrokenContract(wait *ChannelOp) *Broken {
 		at[s.Instr] = true
 		in[s.Func] = true
 	}
-	c := &contract{e: e, at: at, in: in, asking: make(map[*ssa.Function]bool)}
+	c := &contract{e: e, at: at, in: in, waiter: wait.Func, asking: make(map[*ssa.Function]bool)}
 	start, ok := e.startedBy(g, wait.Func)
 	if !ok {
 		return nil
@@ -101,6 +101,7 @@ type contract struct {
 	e      *Effects
 	at     map[ssa.Instruction]bool
 	in     map[*ssa.Function]bool
+	waiter *ssa.Function
 	asking map[*ssa.Function]bool
 }
 
@@ -125,6 +126,10 @@ func (c *contract) exit(fn *ssa.Function, start ssa.Instruction) ssa.Instruction
 			if edge, ok := CaseEdge(op.Select, op.Case); ok {
 				ends[edge] = true
 			}
+		}
+		// What the waiter itself closes when it leaves is open as long as it waits.
+		if edge, ok := ClosedEdge(op); ok && op.Kind == ChannelReceive && closesLater(c.waiter, op.Value) {
+			ends[edge] = true
 		}
 	}
 	w := &Paths{Goexit: true, EndsOn: ends, Ends: func(instr ssa.Instruction) bool {

@@ -77,8 +77,11 @@ func enclosing(fn, outer *ssa.Function) bool {
 }
 
 // Joined tells whether a function waits for something after it started a goroutine: a wait group, a group's Wait, a
-// receive, a select, a call that blocks. Deferred waits count.
+// receive, a select, a call that blocks. Deferred waits count, and starts that come back when the work is done.
 func Joined(start ssa.CallInstruction) bool {
+	if program.WaitsForStarted(start) {
+		return true
+	}
 	fn := start.Parent()
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {

@@ -5,6 +5,7 @@ package effects
 import (
 	"go/constant"
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -136,13 +137,29 @@ func comparisons(fn *ssa.Function, event ssa.Value) []*ssa.BinOp {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			if cmp, ok := instr.(*ssa.BinOp); ok {
-				if fields[cmp.X] || fields[cmp.Y] {
+				if fields[cmp.X] || fields[cmp.Y] || asserted(cmp.X, fields) && program.IsNil(cmp.Y) {
 					out = append(out, cmp)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// asserted tells whether a value is what an assertion made of a field of the event: nil where the channel is closed.
+func asserted(v ssa.Value, fields map[ssa.Value]bool) bool {
+	if phi, ok := v.(*ssa.Phi); ok {
+		return slices.ContainsFunc(phi.Edges, func(edge ssa.Value) bool {
+			_, again := edge.(*ssa.Phi)
+			return !again && asserted(edge, fields)
+		})
+	}
+	ex, ok := v.(*ssa.Extract)
+	if !ok || ex.Index != 0 {
+		return false
+	}
+	assert, ok := ex.Tuple.(*ssa.TypeAssert)
+	return ok && fields[assert.X]
 }
 
 // eventFields are the values read from the event's fields, through the variable it was put in.

@@ -189,11 +189,11 @@ func (c *Concurrency) findParallel() {
 }
 
 func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
-	if row := Model(site); row != nil && row.Name == "ParallelizeUntil" {
+	if WaitsForStarted(site) {
 		r.Parallel, r.Again, r.Because = true, true, "its pieces run in several workers"
 		return
 	}
-	if c.InLoop(site) {
+	if c.InLoop(site) && !c.oneOfEach(site) {
 		r.Again = true
 		if !r.Parallel && !c.joinedInLoop(site) {
 			r.Parallel, r.Because = true, fmt.Sprintf("%s starts it in a loop at %s", Name(site.Parent()), c.p.At(site.Pos()))
@@ -208,6 +208,12 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 			}
 		}
 	}
+}
+
+// oneOfEach tells whether a loop starts the members of a list that are of several types, such as runnables: each of them is
+// started once.
+func (c *Concurrency) oneOfEach(site ssa.CallInstruction) bool {
+	return site.Common().IsInvoke() && len(c.p.Callees(site)) > 1
 }
 
 // entryParallel tells whether two calls of an entry run at the same time, and why.

@@ -76,8 +76,8 @@ func (c *Concurrency) waitsDeferred(fn *ssa.Function) bool {
 	return false
 }
 
-// waitsForStarted tells whether a call that starts goroutines returns when they have ended.
-func waitsForStarted(site ssa.CallInstruction) bool {
+// WaitsForStarted tells whether a call that starts goroutines returns when they have ended.
+func WaitsForStarted(site ssa.CallInstruction) bool {
 	row := Model(site)
 	return row != nil && row.Name == "ParallelizeUntil"
 }
@@ -148,7 +148,7 @@ func (c *Concurrency) after(instr ssa.Instruction, late bool) bool {
 		return late
 	}
 	if c.starts(site) {
-		return late || !waitsForStarted(site)
+		return late || !WaitsForStarted(site)
 	}
 	for _, e := range c.p.Callees(site) {
 		if e.How != Starts && c.leaves[e.Callee] {
@@ -215,7 +215,7 @@ func (c *Concurrency) Late(instr ssa.Instruction) bool {
 // joins tells whether the function that starts a goroutine at site waits afterwards, itself or deferred.
 func (c *Concurrency) joins(site ssa.CallInstruction) bool {
 	fn := site.Parent()
-	if waitsForStarted(site) || c.waitsDeferred(fn) {
+	if WaitsForStarted(site) || c.waitsDeferred(fn) {
 		return true
 	}
 	for _, b := range fn.Blocks {

@@ -79,6 +79,9 @@ func (m *Memory) OwnLock(h Holding, other ssa.Instruction, meeting program.Meeti
 	if ref.Root == nil || strings.Count(ref.Path, ".") != 1 {
 		return false
 	}
+	if m.owned(ref.Root, h.Site) {
+		return true // nobody else knows of the object yet
+	}
 	a := &Access{Place: h.Lock.Place, At: h.Site, Owner: ref, Base: ref.Root}
 	return m.private(a, &Access{Place: h.Lock.Place, At: other}, meeting)
 }

@@ -38,8 +38,7 @@ func (m *Memory) oneCall(local *ssa.Alloc, meeting program.Meeting) bool {
 		if s.Parent() != local.Parent() {
 			return c.InLoop(s) && m.handedToStarter(local, meeting.A)
 		}
-		row := program.Model(s)
-		return c.InLoop(s) && !c.InLoop(local) || row != nil && row.Name == "ParallelizeUntil"
+		return c.InLoop(s) && !c.InLoop(local) || program.WaitsForStarted(s)
 	})
 }
 

@@ -4,6 +4,7 @@ package channel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -52,7 +53,7 @@ func receiveForEver(p *rule.Pass, c *effects.Channel) {
 			continue
 		}
 		// <-make(chan struct{}) and a last receive in main block on purpose: they keep the process alive.
-		if c.Name == "the channel" || isMain(op) {
+		if c.Name == "the channel" || isMain(op) || keepsAlive(p, op) {
 			continue
 		}
 		stuck = append(stuck, op)
@@ -81,6 +82,24 @@ func receiveForEver(p *rule.Pass, c *effects.Channel) {
 // isMain tells whether an operation stands in the program's main function.
 func isMain(op *effects.ChannelOp) bool {
 	return op.Func.Name() == "main" && op.Func.Parent() == nil && op.Func.Signature.Recv() == nil
+}
+
+// keepsAlive tells whether a command has started its servers and waits for the end of the process, like a last receive in
+// main.
+func keepsAlive(p *rule.Pass, op *effects.ChannelOp) bool {
+	entries := p.Program.EntriesOf(op.Func)
+	if len(entries) == 0 || slices.ContainsFunc(entries, func(e *program.Entry) bool { return e.Kind != program.EntryMain }) {
+		return false
+	}
+	if slices.ContainsFunc(p.Effects.GoroutinesOf(op.Func), func(g effects.Goroutine) bool { return g.Start != nil }) {
+		return false
+	}
+	for _, e := range p.Program.CallsFrom(op.Func) {
+		if e.How == program.Starts && effects.Before(e.Site, op.Instr) {
+			return true
+		}
+	}
+	return false
 }
 
 // sendForEver tells of sends on an unbuffered channel that nothing receives from.

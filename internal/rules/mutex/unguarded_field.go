@@ -37,7 +37,7 @@ type cause struct {
 func unguardedField(p *rule.Pass) {
 	groups := make(map[cause][]*memory.Unguarded)
 	var order []cause
-	application := hasManager(p)
+	complete := application(p)
 	for _, u := range p.Effects.Memory().Unguarded() {
 		fn := u.Access.Func()
 		if skip(p, fn) || skip(p, u.Other.Func()) {
@@ -46,7 +46,7 @@ func unguardedField(p *rule.Pass) {
 		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
 			continue // who calls it is out of sight: most often nobody but tests
 		}
-		if !u.Meeting.Sure() && !p.Strict && application && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
+		if !u.Meeting.Sure() && !p.Strict && complete && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
 			continue // a method that a program does not call
 		}
 		if underRead(u) {
@@ -66,9 +66,16 @@ func unguardedField(p *rule.Pass) {
 	}
 }
 
-// hasManager tells whether the reviewed code is a program that runs controllers, and not a library for such.
-func hasManager(p *rule.Pass) bool {
-	return slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool { return !p.Program.TestSupport(m.Site.Parent()) })
+// application tells whether the reviewed code is a program that runs controllers, and not a library for such.
+func application(p *rule.Pass) bool {
+	has := func(kind program.EntryKind) bool {
+		return slices.ContainsFunc(p.Program.Entries, func(e *program.Entry) bool {
+			return e.Kind == kind && !p.Program.InTest(e.Func) && !p.Program.TestSupport(e.Func) && !p.Program.Aside(e.Func.Pos())
+		})
+	}
+	return has(program.EntryMain) && has(program.EntryReconcile) || slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool {
+		return !p.Program.TestSupport(m.Site.Parent())
+	})
 }
 
 // holder is the struct that has a field, or the variable itself: fields of one struct lack one lock.
