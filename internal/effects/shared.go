@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -23,6 +24,8 @@ type Shared struct {
 	From string
 	// List is set when Root is a list of such objects: the list itself belongs to the function, its elements do not.
 	List bool
+	// Shallow is set when Root is a copy by assignment: its fields belong to the function, what slices and maps hold does not.
+	Shallow bool
 }
 
 // SharedChange is a change of a shared object.
@@ -39,8 +42,8 @@ func (e *Effects) SharedChanges() []SharedChange {
 	var out []SharedChange
 	for _, fn := range e.Program.Funcs {
 		for _, sh := range e.sharedIn(fn) {
-			for _, ev := range e.events[fn] {
-				if ev.Kind == Change && sh.holds(ev) && e.certain(fn, ev) {
+			for _, ev := range slices.Concat(e.events[fn], e.sorts(fn)) {
+				if ev.Kind == Change && sh.holds(ev) && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
 					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
 				}
 			}
@@ -53,6 +56,9 @@ func (e *Effects) SharedChanges() []SharedChange {
 func (sh Shared) holds(ev *Event) bool {
 	if ev.Root != sh.Root || ev.Path == "" {
 		return false
+	}
+	if sh.Shallow {
+		return strings.Contains(ev.Path, "[]")
 	}
 	if sh.List {
 		return strings.HasPrefix(ev.Object.Base, "[]") || strings.HasPrefix(ev.Path, "[].")
@@ -99,7 +105,7 @@ func (e *Effects) oneObject(fn *ssa.Function, origin, at ssa.Instruction) bool {
 func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
 	var out []Shared
 	for _, ev := range e.events[fn] {
-		if ev.Kind != Read || ev.Call == nil || ev.Origin != ev.At || ev.Root == nil {
+		if ev.Kind != Read || ev.Call == nil || ev.Root == nil || ev.Origin != ev.At && !e.passedUp(ev) {
 			continue
 		}
 		if ev.Call.Shared {
@@ -108,7 +114,8 @@ func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
 			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what is read with UnsafeDisableDeepCopy"})
 		}
 	}
-	return append(append(out, e.handedIn(fn)...), e.listedTo(fn)...)
+	out = append(append(out, e.handedIn(fn)...), e.listedTo(fn)...)
+	return append(out, e.shallowCopies(fn, out)...)
 }
 
 // listedTo returns the parameter of a function that a list of an informer's store calls for each object.
