@@ -21,4 +21,5 @@ var Rules = []*rule.Rule{
 	appliesWhatItRead,
 	noManager,
 	unforcedApply,
+	repeatedReference,
 }
