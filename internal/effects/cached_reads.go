@@ -8,7 +8,8 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// cachedKind returns the kind that a call reads through a cache; ok is false where it reads none, or not through a cache.
+// cachedKind returns the kind that a call reads through a cache, without a name where only the object knows it; ok is
+// false where it reads nothing, or through no client that has a cache.
 // The first read of a kind starts its informer and waits until that is filled; all others are answered from memory.
 func cachedKind(p *program.Program, site ssa.CallInstruction, row *kube.Call) (kind kube.Kind, ok bool) {
 	if row.Effect != kube.ReadByProvenance && row.Effect != kube.List || row.WritesInto < 0 {
@@ -19,9 +20,6 @@ func cachedKind(p *program.Program, site ssa.CallInstruction, row *kube.Call) (k
 		return kube.Kind{}, false
 	}
 	t := stripped(into).Type()
-	kind, ok = kube.KindOf(t)
-	if !ok || kind.Name == "" {
-		return kube.Kind{}, false
-	}
-	return kind, p.ReadsCache(program.Receiver(site), t)
+	kind, _ = kube.KindOf(t)
+	return kind, kind.Form != kube.Unstructured && p.ReadsCache(program.Receiver(site), t)
 }

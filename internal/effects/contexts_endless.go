@@ -24,10 +24,14 @@ func (c *Contexts) NeverEnds(ctx ssa.Value) bool {
 func (c *Contexts) Endless(reach *InReach) bool { return c.endless(c.Behind(reach)) }
 
 // EndsEarly tells whether a context in reach can end while the process goes on: with the request that it belongs to, at a
-// deadline that was put on it, by somebody who keeps its cancel function.
+// deadline that was put on it, by somebody who keeps its cancel function. What is made when the process starts is kept to
+// end the process.
 func (c *Contexts) EndsEarly(reach *InReach) bool {
 	for _, o := range c.Behind(reach) {
-		if o.Kind == RequestContext || o.Bounded || o.Cancellable {
+		switch {
+		case o.Kind == RequestContext || o.Bounded:
+			return true
+		case o.Cancellable && o.Kind == BackgroundContext && o.Root.Parent() != nil && c.p.DomainOf(o.Root.Parent()).Worst() != program.StartUp:
 			return true
 		}
 	}

@@ -128,10 +128,10 @@ func (c *Contexts) CallerInReach(fn *ssa.Function, skip func(*InReach) bool) *In
 				}
 				seen[caller] = true
 				if found := c.InReach(e.Site); found != nil && !c.Endless(found) && !c.ofOperation(found) {
+					found.Own, found.Edge = false, e
 					if skip(found) {
 						continue
 					}
-					found.Own, found.Edge = false, e
 					return found
 				}
 				next = append(next, caller)
@@ -200,6 +200,24 @@ func (c *Contexts) ofOperation(reach *InReach) bool {
 		}
 	}
 	return len(origins) > 0
+}
+
+// OfOther tells whether a context in reach is a field with the deadline of an operation that fn does not belong to: nothing
+// in fn reads it.
+func (c *Contexts) OfOther(reach *InReach, fn *ssa.Function) bool {
+	if !c.ofOperation(reach) {
+		return false
+	}
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if addr, ok := instr.(*ssa.FieldAddr); ok {
+				if key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field); ok && key == *reach.Field {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func isPointerToContext(t types.Type) bool {

@@ -74,11 +74,13 @@ func (e *Effects) findRoots() []*ContextRoot {
 	return out
 }
 
+const errgroupPkg = "golang.org/x/sync/errgroup"
+
 // groupWait returns the call that waits for the goroutines of the group that site makes with a context of its own; nil
 // where site makes none. What the goroutines do is bound to the group's context, or to nothing.
 func groupWait(site ssa.CallInstruction) ssa.CallInstruction {
 	target := program.Target(site)
-	if target == nil || target.Pkg() == nil || target.Pkg().Path() != "golang.org/x/sync/errgroup" || target.Name() != "WithContext" {
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != errgroupPkg || target.Name() != "WithContext" {
 		return nil
 	}
 	group := tupleElement(site, 0)

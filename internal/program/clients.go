@@ -139,37 +139,29 @@ func isReader(t types.Type) bool {
 	return false
 }
 
-// ReadsCache tells whether some client that v can be reads objects of type t from a cache, and none is known to read
-// them live. It says less than [Program.ClientOf]: clients whose making the code does not show may be among them. A
-// reconciler that embeds a client and is handed on as one reads as that client does.
-func (p *Program) ReadsCache(v ssa.Value, t types.Type) bool {
-	cached := false
-	var visit func(v ssa.Value, depth int) bool
-	visit = func(v ssa.Value, depth int) bool {
-		for _, src := range p.Sources(v).Values {
-			if p.madeForTests(src) {
-				continue
-			}
-			if depth < 3 {
-				for _, inner := range p.embeddedClients(src) {
-					if !visit(inner, depth+1) {
-						return false
-					}
-				}
-			}
-			if unused(src) {
-				continue
-			}
-			switch one, _ := p.clientSource(src, t, 0); one {
-			case Live:
-				return false
-			case Cached:
-				cached = true
+// ReadsCache tells whether some client that v can be reads objects of type t from a cache. It says less than
+// [Program.ClientOf]: other clients, and such whose making the code does not show, may be among them. A reconciler that
+// embeds a client and is handed on as one reads as that client does.
+func (p *Program) ReadsCache(v ssa.Value, t types.Type) bool { return p.readsCache(v, t, 0) }
+
+func (p *Program) readsCache(v ssa.Value, t types.Type, depth int) bool {
+	for _, src := range p.Sources(v).Values {
+		if p.madeForTests(src) {
+			continue
+		}
+		if one, _ := p.clientSource(src, t, 0); one == Cached {
+			return true
+		}
+		if depth == 3 {
+			continue
+		}
+		for _, inner := range p.embeddedClients(src) {
+			if p.readsCache(inner, t, depth+1) {
+				return true
 			}
 		}
-		return true
 	}
-	return visit(v, 0) && cached
+	return false
 }
 
 // embeddedClients returns what is stored into the client that a struct embeds.

@@ -25,8 +25,9 @@ var blank = &rule.Rule{
 }
 
 func checkBlank(pass *rule.Pass) {
+	checkBlankGroups(pass)
 	for _, fn := range pass.Program.Funcs {
-		if param, path := thrownAway(pass, fn); path != nil && !detachedHere(pass, fn, path) {
+		if param, path := thrownAway(pass, fn); path != nil && !detachedHere(pass, fn, param) {
 			reportBlank(pass, fn, param, path)
 		}
 	}
@@ -52,22 +53,15 @@ func thrownAway(pass *rule.Pass, fn *ssa.Function) (*ssa.Parameter, *effects.Wor
 	return param, path
 }
 
-// detachedHere tells whether the function itself makes the context that its call is given although its own has a name:
-// that is what context/detached tells.
-func detachedHere(pass *rule.Pass, fn *ssa.Function, path *effects.WorkPath) bool {
-	ctx := effects.ContextArgument(path.Site)
-	if ctx == nil {
-		return false
-	}
+// detachedHere tells whether the function itself makes a context for some call although its own has a name: that is what
+// context/detached tells.
+func detachedHere(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter) bool {
 	for _, root := range pass.Effects.Roots() {
 		if root.Site.Parent() != fn {
 			continue
 		}
-		for _, o := range pass.Effects.Contexts().Of(ctx) {
-			if o.Root == root.Site.Value() {
-				_, told := judgeRoot(pass, root)
-				return told
-			}
+		if c, told := judgeRoot(pass, root); told && c.reach != nil && c.reach.Value == ssa.Value(param) {
+			return true
 		}
 	}
 	return false

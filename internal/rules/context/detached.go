@@ -91,8 +91,8 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 		return cut{}, false
 	}
 	reach := contexts.InReach(root.Site)
-	if reach == nil || contexts.Endless(reach) {
-		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool { return toldAsBlank(pass, r) })
+	if reach == nil || contexts.Endless(reach) || contexts.OfOther(reach, fn) {
+		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool { return toldAsBlank(pass, r) || onceAtStart(pass, r) })
 	}
 	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
 		return cut{root: root, use: use}, true
@@ -100,7 +100,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
 	}
-	if outlives(pass, root, reach) {
+	if outlives(pass, root, use, reach) {
 		return cut{}, false // a goroutine that goes on after its request must not use the request's context
 	}
 	if startsUp(pass, fn, reach, use) {
@@ -115,14 +115,21 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 	best, rank := effects.ContextUse{}, 0
 	for _, use := range root.Uses {
 		r := map[effects.WorkKind]int{effects.NetworkWork: 5, effects.APIWork: 4, effects.ServiceWork: 3, effects.ForeignWork: 2, effects.CacheWork: 1}[use.Kind]
-		if use.Kind == effects.CacheWork && !pass.Strict {
-			continue // waits once, for the informer
+		if use.Kind == effects.CacheWork && !pass.Strict || inProcess(use.Site) {
+			continue // waits once, for the informer; or for other goroutines
 		}
 		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
 			continue
 		}
 		if pass.Effects.Bounded(use.Site) && !pass.Strict || effects.RecordsEvent(use.Site) {
 			continue // ends by itself, or tells of what was done and is to be told whatever becomes of the request
+		}
+		aside := behindGo(pass, use.Site.Parent(), root.Site.Parent(), 0)
+		if aside && use.Origin.Deferred != nil {
+			continue // a goroutine that ends when the function returns
+		}
+		if !aside {
+			r += 10 // somebody waits for it
 		}
 		if use.Kind == effects.ServiceWork && use.Origin.Deferred != nil && !managerStart(use.Site) {
 			continue // ends when the function returns
@@ -134,16 +141,42 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 	return best, rank > 0
 }
 
+// behindGo tells whether all ways to a function, from which a context was handed to it, start a goroutine.
+func behindGo(pass *rule.Pass, fn, from *ssa.Function, depth int) bool {
+	callers := pass.Program.Callers(fn)
+	if fn == from || len(callers) == 0 || depth == 4 {
+		return false
+	}
+	for _, e := range callers {
+		if e.How != program.Starts && !behindGo(pass, e.Caller(), from, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// onceAtStart tells whether a caller has a context that ends with the process, and makes its call when it starts.
+func onceAtStart(pass *rule.Pass, reach *effects.InReach) bool {
+	return pass.Program.FewTimes(reach.Edge.Site) && !pass.Effects.Contexts().EndsEarly(reach)
+}
+
+// inProcess tells whether a call waits for other goroutines of the process: for their turn at a semaphore.
+func inProcess(site ssa.CallInstruction) bool {
+	target := program.Target(site)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "golang.org/x/sync/semaphore"
+}
+
 // managerStart tells whether a call runs a whole controller manager.
 func managerStart(site ssa.CallInstruction) bool {
 	row := program.Model(site)
 	return row != nil && row.Recv == "Manager" && row.Name == "Start"
 }
 
-// outlives tells whether the root stands in a goroutine that a request or a reconcile starts: it goes on when these end.
-func outlives(pass *rule.Pass, root *effects.ContextRoot, reach *effects.InReach) bool {
+// outlives tells whether the root stands in a goroutine that a request or a reconcile starts, or is handed to one: it goes
+// on when these end.
+func outlives(pass *rule.Pass, root *effects.ContextRoot, use effects.ContextUse, reach *effects.InReach) bool {
 	fn := root.Site.Parent()
-	started := false
+	started := behindGo(pass, use.Site.Parent(), fn, 0)
 	for _, e := range pass.Program.Callers(fn) {
 		started = started || e.How == program.Starts
 	}

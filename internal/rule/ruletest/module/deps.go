@@ -11,6 +11,7 @@ import (
 	_ "github.com/robfig/cron/v3"
 	_ "github.com/spf13/cobra"
 	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sync/semaphore"
 	_ "golang.org/x/sync/singleflight"
 	_ "google.golang.org/grpc"
 	_ "k8s.io/api/apps/v1"
