@@ -50,13 +50,13 @@ type Concurrency struct {
 	p     *Program
 	Roots []*Root
 
-	at     map[*ssa.Function]*Root
-	runs   runs
-	roots  map[*ssa.Function][]*Root
-	spawns map[*ssa.Function]bool
-	leaves map[*ssa.Function]bool
-	late   map[*ssa.Function]*lateness
-	cycles map[*ssa.BasicBlock]bool
+	at      map[*ssa.Function]*Root
+	runs    runs
+	rootsOf map[*ssa.Function][]*Root
+	spawns  map[*ssa.Function]bool
+	leaves  map[*ssa.Function]bool
+	late    map[*ssa.Function]*lateness
+	cycles  map[*ssa.BasicBlock]bool
 	// starters are the functions that start a root, themselves or through calls.
 	starters map[*Root]map[*ssa.Function]bool
 	// waiters, pairs, first, lateAt, setUp and once are answers given before.
@@ -76,7 +76,7 @@ func (p *Program) Concurrency() *Concurrency {
 	c := &Concurrency{
 		p:        p,
 		at:       make(map[*ssa.Function]*Root),
-		roots:    make(map[*ssa.Function][]*Root),
+		rootsOf:  make(map[*ssa.Function][]*Root),
 		spawns:   make(map[*ssa.Function]bool),
 		leaves:   make(map[*ssa.Function]bool),
 		late:     make(map[*ssa.Function]*lateness),

@@ -159,12 +159,12 @@ func (c *Concurrency) ownGoroutine(fn *ssa.Function) bool {
 
 // Of returns the roots that run fn, in source order.
 func (c *Concurrency) Of(fn *ssa.Function) []*Root {
-	known, ok := c.roots[fn]
+	known, ok := c.rootsOf[fn]
 	if !ok {
 		for _, i := range c.runs.of(fn) {
 			known = append(known, c.Roots[i])
 		}
-		c.roots[fn] = known
+		c.rootsOf[fn] = known
 	}
 	return known
 }

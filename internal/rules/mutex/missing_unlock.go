@@ -72,6 +72,13 @@ func tellMissing(p *rule.Pass, fn *ssa.Function, exit memory.Exit, h memory.Hold
 	scenario.Outcome("%s is never free again: each later call of %s, and everybody else who needs the lock, waits for ever", name, program.Name(fn))
 
 	where, proof := domain(p, exit.Return)
+	fix := rule.Fix{
+		Description: "defer the unlock next to the lock, or unlock before this return",
+		Sketch:      fmt.Sprintf("%s\ndefer %s.%s()", verb(h), name, unlockOf(h.Mode)),
+	}
+	if edits := unlockBefore(p, exit.Return, h); edits != nil {
+		fix = rule.Fix{Description: "unlock before this return", Edits: edits}
+	}
 	p.Report(rule.Report{
 		Func: fn, Pos: pos, About: placeName(h.Lock.Place),
 		Severity: finding.Critical, Reason: "the lock is never free again",
@@ -79,9 +86,6 @@ func tellMissing(p *rule.Pass, fn *ssa.Function, exit memory.Exit, h memory.Hold
 		Domain:  where, Proof: proof,
 		Related:  []rule.Related{{Func: fn, Pos: siteOf(h.Site), Message: name + " is taken here"}},
 		Scenario: scenario,
-		Fix: rule.Fix{
-			Description: "defer the unlock next to the lock, or unlock before this return",
-			Sketch:      fmt.Sprintf("%s\ndefer %s.%s()", verb(h), name, unlockOf(h.Mode)),
-		},
+		Fix:      fix,
 	})
 }

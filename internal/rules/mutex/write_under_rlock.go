@@ -82,6 +82,9 @@ func tellReadWrite(p *rule.Pass, a *memory.Access, lock memory.Holding) {
 			Sketch:      fmt.Sprintf("%s.Lock()\n// … write %s …\n%s.Unlock()", name, a.Place, name),
 		},
 	}
+	if edits := writeLocked(p, a.Func(), lock); edits != nil {
+		report.Fix = rule.Fix{Description: report.Fix.Description, Edits: edits}
+	}
 	if lock.Site != nil {
 		report.Related = []rule.Related{{Func: a.Func(), Pos: siteOf(lock.Site), Message: name + " is taken for reading here"}}
 	}
