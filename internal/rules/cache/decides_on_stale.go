@@ -28,6 +28,7 @@ func checkDecidesOnStale(pass *rule.Pass) {
 	checkAdmissions(pass)
 	checkDistant(pass)
 	checkBlamed(pass)
+	checkRemoved(pass)
 }
 
 // checkAdmissions tells of webhooks that refuse by what a cache says.
