@@ -44,7 +44,7 @@ func thrownAway(pass *rule.Pass, fn *ssa.Function) (*ssa.Parameter, *effects.Wor
 		return nil, nil
 	}
 	path := pass.Effects.Work().Reach(fn)
-	if path == nil || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
+	if path == nil || ofCaller(path) || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
 		return nil, nil // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
 	}
 	if pass.Effects.Work().At(path.Last()) == effects.CacheWork && !pass.Strict {
@@ -95,6 +95,16 @@ func unusedContext(fn *ssa.Function) *ssa.Parameter {
 func couldTake(site ssa.CallInstruction) bool {
 	row := program.Model(site)
 	return effects.ContextArgument(site) != nil || row == nil || row.Effect == kube.Network
+}
+
+// ofCaller tells whether a way leads through a function that was handed over: who made it gave it a context of its own.
+func ofCaller(path *effects.WorkPath) bool {
+	for at := path; at != nil; at = at.Next {
+		if _, handed := at.Site.Common().Value.(*ssa.Parameter); handed && !at.Site.Common().IsInvoke() {
+			return true
+		}
+	}
+	return false
 }
 
 // boundElsewhere tells whether the calls are given a context that is none of Background: one that the receiver keeps, or
