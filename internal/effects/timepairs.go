@@ -177,7 +177,11 @@ func ofView(v ssa.Value) bool {
 	if !ok || !program.IsNamed(meta.X.Type(), metaPath, "ObjectMeta") {
 		return false
 	}
-	owner, ok := meta.X.(*ssa.FieldAddr)
+	at := meta.X
+	if load, ok := at.(*ssa.UnOp); ok && load.Op == token.MUL {
+		at = load.X
+	}
+	owner, ok := at.(*ssa.FieldAddr)
 	if !ok {
 		return false
 	}

@@ -201,13 +201,41 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 		return
 	}
 	for _, by := range c.Of(site.Parent()) {
-		if by.Parallel || by.Again && !c.joins(site) {
+		if by.Parallel || (by.Again || c.loopsTo(by, site.Parent())) && !c.joins(site) {
 			r.Again = true
 			if !r.Parallel {
 				r.Parallel, r.Because = true, fmt.Sprintf("%s starts one each time", by)
 			}
 		}
 	}
+}
+
+// loopsTo tells whether a goroutine calls a function again and again, itself or through others: one that takes work from a
+// queue, say.
+func (c *Concurrency) loopsTo(r *Root, fn *ssa.Function) bool {
+	if r.Entry != nil {
+		return false // the start of a program goes through lists, of which each member is something else
+	}
+	seen := map[*ssa.Function]bool{fn: true}
+	for queue := []*ssa.Function{fn}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == r.Func {
+			continue
+		}
+		for _, e := range c.p.Callers(queue[0]) {
+			caller := e.Caller()
+			if e.How != Calls || !c.Runs(r, caller) {
+				continue
+			}
+			if c.InLoop(e.Site) && e.Site.Common().StaticCallee() != nil {
+				return true
+			}
+			if !seen[caller] {
+				seen[caller] = true
+				queue = append(queue, caller)
+			}
+		}
+	}
+	return false
 }
 
 // oneOfEach tells whether a loop starts the members of a list that are of several types, such as runnables: each of them is
