@@ -107,7 +107,7 @@ func (c *Concurrency) findRoots() {
 		for _, e := range c.p.Callers(fn) {
 			if e.How == Starts {
 				root.Sites = append(root.Sites, e.Site)
-			} else {
+			} else if e.Caller() != fn {
 				called = true
 			}
 		}

@@ -132,6 +132,7 @@ func (c *Concurrency) flowLate(fn *ssa.Function, called bool) *lateness {
 			}
 		}
 	}
+	c.lateAfterGivingUp(fn, l)
 	return l
 }
 

@@ -48,6 +48,15 @@ func (a *Access) Map() bool {
 	return isMap && a.Part == Entries
 }
 
+// object tells whether the access is to an object that the variable is or points to, by a method of a library.
+func (a *Access) object() bool {
+	switch a.Type.Underlying().(type) {
+	case *types.Map, *types.Slice:
+		return false
+	}
+	return a.Part == Entries
+}
+
 // Holds returns the mode in which the lock at a place is held at the access; ok is false if it is not.
 func (a *Access) Holds(lock Place) (mode Mode, ok bool) {
 	for _, h := range a.Held {

@@ -14,17 +14,21 @@ func (m *Memory) habitual(a *Access, guard Place) bool {
 	if a.Place.Type == nil || guard.Type != a.Place.Type || !isMethodOf(a, guard) {
 		return false
 	}
-	with, without := m.habit(a.Place, guard)
+	with, without := m.habit(a, guard)
 	if a.Write && a.Map() {
 		return with >= 2 && with >= without // the process ends when it meets any other
 	}
 	return with >= 2 && with >= 2*without
 }
 
-// habit counts the functions that use a place with the guard held at each access, and those that do not.
-func (m *Memory) habit(place, guard Place) (with, without int) {
+// habit counts the functions that use what an access uses with the guard held at each use, and those that do not. Who only
+// asks which object it is does not use an object.
+func (m *Memory) habit(of *Access, guard Place) (with, without int) {
 	lacks := make(map[*ssa.Function]bool)
-	for _, a := range m.accesses[place] {
+	for _, a := range m.accesses[of.Place] {
+		if of.object() && a.Part != of.Part {
+			continue
+		}
 		_, held := a.Holds(guard)
 		lacks[a.Func()] = lacks[a.Func()] || !held
 	}

@@ -34,11 +34,21 @@ var objectChanges = map[[2]string][]string{
 	{"container/list", "List"}: {"Init", "InsertAfter", "InsertBefore", "MoveAfter", "MoveBefore", "MoveToBack",
 		"MoveToFront", "PushBack", "PushFront", "Remove"},
 	{"crypto/x509", "CertPool"}: {"AddCert", "AppendCertsFromPEM"},
+	{"bytes", "Buffer"}:         {"Read", "ReadFrom", "Reset", "Truncate", "Write", "WriteByte", "WriteRune", "WriteString", "WriteTo"},
+	{"strings", "Builder"}:      {"Grow", "Reset", "Write", "WriteByte", "WriteRune", "WriteString"},
+	{"bufio", "Writer"}:         {"Flush", "ReadFrom", "Reset", "Write", "WriteByte", "WriteRune", "WriteString"},
+	// Whoever answers a request has the writer for himself; one that several goroutines write to ends the process.
+	{"net/http", "ResponseWriter"}:           {"Write", "WriteHeader"},
+	{"net/http", "Flusher"}:                  {"Flush"},
+	{"github.com/gorilla/websocket", "Conn"}: {"NextWriter", "WriteJSON", "WriteMessage", "WritePreparedMessage"},
 }
 
 // libraryAccess knows the functions of libraries that use what a variable of own code holds: a map, a slice or an object.
 func (m *Memory) libraryAccess(call *ssa.Call, target *types.Func) []*Access {
 	args := call.Call.Args
+	if call.Call.IsInvoke() {
+		args = append([]ssa.Value{call.Call.Value}, args...)
+	}
 	if len(args) == 0 {
 		return nil
 	}
@@ -64,9 +74,15 @@ func (m *Memory) libraryAccess(call *ssa.Call, target *types.Func) []*Access {
 	return nil
 }
 
-// object is the change of an object that a variable points to: the variable that it was loaded from, or the package
+// object is the change of an object that a variable is or points to: the variable that it was loaded from, or the package
 // variable that own code keeps it in, whoever handed it on.
 func (m *Memory) object(v ssa.Value, call *ssa.Call) []*Access {
+	if tried, ok := v.(*ssa.Extract); ok {
+		v = tried.Tuple
+	}
+	if assert, ok := v.(*ssa.TypeAssert); ok {
+		v = assert.X // the same object by another of its interfaces
+	}
 	addr := m.keptIn(v)
 	if addr == nil {
 		return nil
@@ -77,6 +93,16 @@ func (m *Memory) object(v ssa.Value, call *ssa.Call) []*Access {
 }
 
 func (m *Memory) keptIn(v ssa.Value) ssa.Value {
+	switch x := v.(type) {
+	case *ssa.FieldAddr:
+		if place, _ := m.variable(x); place.Type != nil && m.Program.OwnType(place.Type) {
+			return x // the object is a part of the struct
+		}
+	case *ssa.Alloc, *ssa.FreeVar:
+		if place, _ := m.variable(x); place.Local != nil {
+			return x // the object is the variable itself
+		}
+	}
 	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
 		place, _ := m.variable(load.X)
 		if place.Type != nil && m.Program.OwnType(place.Type) || place.Global != nil && !place.Foreign {
