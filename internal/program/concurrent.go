@@ -91,33 +91,13 @@ func (p *Program) Concurrency() *Concurrency {
 	}
 	p.concurrency = c
 	c.findRoots()
+	c.findCircles()
 	c.findRuns()
 	c.findSpawners()
 	c.findLeaves()
 	c.findLate()
 	c.findParallel()
 	return c
-}
-
-// findRoots collects entry points, started functions, and functions that nobody calls.
-func (c *Concurrency) findRoots() {
-	for _, fn := range c.p.Funcs {
-		root := &Root{Func: fn, Entry: c.p.entryAt[fn]}
-		called := false
-		for _, e := range c.p.Callers(fn) {
-			if e.How == Starts {
-				root.Sites = append(root.Sites, e.Site)
-			} else if e.Caller() != fn {
-				called = true
-			}
-		}
-		if root.Entry == nil && len(root.Sites) == 0 && called {
-			continue
-		}
-		root.index = len(c.Roots)
-		c.Roots = append(c.Roots, root)
-		c.at[fn] = root
-	}
 }
 
 // findSpawners finds the functions that start goroutines, themselves or through calls.

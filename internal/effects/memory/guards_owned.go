@@ -157,8 +157,8 @@ func (m *Memory) ownedParam(param *ssa.Parameter) bool {
 func (m *Memory) passedOwned(param *ssa.Parameter) bool {
 	fn := param.Parent()
 	callers := m.Program.Callers(fn)
-	if m.Program.EntryAt(fn) != nil || !slices.ContainsFunc(callers, func(e program.Edge) bool { return e.Caller() != fn }) {
-		return false // nobody in sight calls it
+	if len(callers) == 0 || m.Program.EntryAt(fn) != nil || m.Program.Concurrency().Unseen(fn) {
+		return false
 	}
 	for _, e := range callers {
 		arg := program.ArgumentFor(e, slices.Index(fn.Params, param))
