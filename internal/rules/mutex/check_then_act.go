@@ -27,7 +27,7 @@ var CheckThenAct = &rule.Rule{
 
 func checkThenAct(p *rule.Pass) {
 	for _, c := range p.Effects.Memory().StaleChecks() {
-		if skip(p, c.Act.Func()) || fillsCache(c.Act) && !p.Strict {
+		if skip(p, c.Act.Func()) || !matters(p, c) && !p.Strict {
 			continue // both come to the same entry, and the one that is replaced holds nothing
 		}
 		tellStale(p, c)
@@ -89,7 +89,7 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 	s.Outcome("both act: the second overwrites what the first has stored in %s", name)
 
 	severity, reason := finding.High, "two goroutines that come together both see the old value"
-	if fillsCache(c.Act) {
+	if !matters(p, c) {
 		severity, reason = finding.Medium, "both fill the entry: the second replaces what the first has given away"
 	}
 	where, proof := domain(p, c.Act.At)
@@ -109,6 +109,12 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 			Sketch:      fmt.Sprintf("%s\n// test %s again, and leave if somebody was faster\n// … write …", verb(c.Second), name),
 		},
 	})
+}
+
+// matters tells whether it makes a difference that two goroutines act: what is replaced is to be closed or was given away
+// and changes, or something is counted along with it.
+func matters(p *rule.Pass, c memory.StaleCheck) bool {
+	return !fillsCache(c.Act) || c.Counts(p.Program) || p.Effects.Memory().Replaces(c)
 }
 
 // fillsCache tells whether the write puts a value into a map that holds nothing to be closed: done twice, work is lost.

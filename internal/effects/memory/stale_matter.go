@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Counts tells whether the second section of a stale check also adds to something: done twice, it is counted twice.
+func (c StaleCheck) Counts(p *program.Program) bool {
+	for _, b := range c.Act.Func().Blocks {
+		for _, instr := range b.Instrs {
+			if !program.Dominates(c.Second.Site, instr) || !program.MayPrecede(instr, c.Act.At) && !program.MayPrecede(c.Act.At, instr) {
+				continue
+			}
+			if addsTo(instr) {
+				return true
+			}
+			if call, ok := instr.(*ssa.Call); ok && addsInside(p, call, 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addsInside tells whether a method of the same object adds to something, itself or in what it calls.
+func addsInside(p *program.Program, call *ssa.Call, depth int) bool {
+	if depth > 2 {
+		return false
+	}
+	for _, fn := range p.Static(call) {
+		if fn.Signature.Recv() == nil || len(call.Call.Args) == 0 || !ownReceiver(call) {
+			continue
+		}
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				if addsTo(instr) {
+					return true
+				}
+				if inner, ok := instr.(*ssa.Call); ok && addsInside(p, inner, depth+1) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// ownReceiver tells whether a call is to a method of the receiver of the method that makes it.
+func ownReceiver(call *ssa.Call) bool {
+	fn := call.Parent()
+	return fn.Signature.Recv() != nil && len(fn.Params) > 0 && call.Call.Args[0] == ssa.Value(fn.Params[0])
+}
+
+// addsTo tells whether an instruction stores the sum of a field, or of an entry of a map, and something.
+func addsTo(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.Store:
+		if _, field := x.Addr.(*ssa.FieldAddr); !field {
+			return false
+		}
+		return isSum(x.Val)
+	case *ssa.MapUpdate:
+		return isSum(x.Value)
+	}
+	return false
+}
+
+func isSum(v ssa.Value) bool {
+	sum, ok := v.(*ssa.BinOp)
+	if !ok || sum.Op != token.ADD && sum.Op != token.SUB {
+		return false
+	}
+	switch x := sum.X.(type) {
+	case *ssa.UnOp:
+		_, field := x.X.(*ssa.FieldAddr)
+		return field
+	case *ssa.Lookup:
+		return true
+	}
+	return false
+}
+
+// Replaces tells whether the write puts a new object into a map that the function gives away as well, and that changes
+// later: what those changed who got the first one is lost with it.
+func (m *Memory) Replaces(c StaleCheck) bool {
+	update, ok := c.Act.At.(*ssa.MapUpdate)
+	if !ok {
+		return false
+	}
+	made, ok := update.Value.(*ssa.Alloc)
+	if call, isCall := update.Value.(*ssa.Call); isCall && m.isFresh(call) {
+		ok = true
+	} else if made != nil && !made.Heap {
+		ok = false
+	}
+	if !ok || !returnedFrom(update.Value, 0) {
+		return false
+	}
+	return m.changes(update.Value)
+}
+
+// changes tells whether own code writes fields of objects of a type after they were made, or uses entries of their maps.
+func (m *Memory) changes(v ssa.Value) bool {
+	named := program.Named(v.Type())
+	if named == nil || !isPointer(v.Type()) {
+		return false
+	}
+	for _, place := range m.places {
+		if place.Type != named {
+			continue
+		}
+		for _, a := range m.accesses[place] {
+			if a.Write {
+				return true
+			}
+		}
+	}
+	return false
+}
