@@ -44,7 +44,7 @@ func checkUnstoppedSource(pass *rule.Pass) {
 
 func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 	isTimer := r.What == "ticker" || r.What == "timer"
-	if isTimer && !before(pass, fn, "go1.23") {
+	if isTimer && !pass.Program.OlderThan(fn, "go1.23") {
 		return // the garbage collector takes what nobody refers to any more, running or not, since Go 1.23
 	}
 	leak := pass.Effects.Goroutines().LeakOf(r)
@@ -175,7 +175,7 @@ func timerCall(site ssa.CallInstruction) string {
 // judgeTimer tells of timers that pile up before Go 1.23, which keeps them until they fire (time.After) or for ever
 // (time.Tick).
 func judgeTimer(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, name string) {
-	if !before(pass, fn, "go1.23") {
+	if !pass.Program.OlderThan(fn, "go1.23") {
 		return // the garbage collector takes them since Go 1.23
 	}
 	where := pass.Where(fn)

@@ -4,7 +4,6 @@ package goroutine
 
 import (
 	"go/token"
-	"go/version"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/program"
@@ -34,20 +33,6 @@ func startOf(p *program.Program, site ssa.CallInstruction) token.Pos {
 		return start.Pos()
 	}
 	return p.Start(site)
-}
-
-// before tells whether the module of fn says that it needs a Go older than v, such as "go1.23": its timers behave so.
-func before(pass *rule.Pass, fn *ssa.Function, v string) bool {
-	pkg := pass.Program.Package(fn)
-	if pkg == nil || pkg.Module == nil {
-		return false
-	}
-	// A go.mod without a go line is read as go 1.16.
-	own := "go" + pkg.Module.GoVersion
-	if pkg.Module.GoVersion == "" {
-		own = "go1.16"
-	}
-	return version.IsValid(own) && version.Compare(own, v) < 0
 }
 
 // mainOnly tells whether a function runs nowhere but once in the life of the process: in package main, or as a command.

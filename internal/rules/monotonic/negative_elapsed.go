@@ -237,9 +237,18 @@ func reportNegative(pass *rule.Pass, call *ssa.Call, key program.FieldKey, stamp
 			{Func: use.Parent(), Pos: use.Pos(), Message: "the difference is computed with here"},
 		},
 		Scenario: sc,
-		Fix: rule.Fix{
-			Description: "bound the difference by zero, and never set the stamp back",
-			Sketch:      "elapsed := max(0, now.Sub(stamp))",
-		},
+		Fix:      boundFix(pass, call),
 	})
+}
+
+// boundFix puts max(0, …) around a difference, where the language has it.
+func boundFix(pass *rule.Pass, call *ssa.Call) rule.Fix {
+	fix := rule.Fix{Description: "bound the difference by zero, and never set the stamp back"}
+	expr, pkg := pass.Program.CallExpr(call), pass.Program.Package(call.Parent())
+	if expr == nil || pkg == nil || pkg.Types.Scope().Lookup("max") != nil || pass.Program.OlderThan(call.Parent(), "go1.21") {
+		fix.Sketch = "elapsed := max(0, now.Sub(stamp))"
+		return fix
+	}
+	fix.Edits = []rule.Edit{{Pos: expr.Pos(), End: expr.Pos(), New: "max(0, "}, {Pos: expr.End(), End: expr.End(), New: ")"}}
+	return fix
 }
