@@ -92,7 +92,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	}
 	reach := contexts.InReach(root.Site)
 	if reach == nil || contexts.Endless(reach) || contexts.OfOther(reach, fn) {
-		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool { return toldAsBlank(pass, r) || onceAtStart(pass, r) })
+		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool {
+			return toldAsBlank(pass, r) || !managerStart(use.Site) && onceAtStart(pass, r)
+		})
 	}
 	if reach == nil && managerStart(use.Site) && pass.Program.DomainOf(fn).Worst() != program.Unknown {
 		return cut{root: root, use: use}, true
@@ -125,7 +127,7 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 			continue // ends by itself, or tells of what was done and is to be told whatever becomes of the request
 		}
 		aside := behindGo(pass, use.Site.Parent(), root.Site.Parent(), 0)
-		if aside && use.Origin.Deferred != nil {
+		if aside && use.Origin.Deferred != nil && !managerStart(use.Site) {
 			continue // a goroutine that ends when the function returns
 		}
 		if !aside {
