@@ -3,8 +3,6 @@
 package effects
 
 import (
-	"go/types"
-
 	"go/token"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -136,10 +134,8 @@ func Signals(fn *ssa.Function) bool {
 			case *ssa.Send:
 				return true
 			case *ssa.Select:
-				for _, st := range x.States {
-					if st.Dir == types.SendOnly {
-						return true
-					}
+				if offersSend(x) {
+					return true
 				}
 			case ssa.CallInstruction:
 				if builtin, ok := x.Common().Value.(*ssa.Builtin); ok && builtin.Name() == "close" {

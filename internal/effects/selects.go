@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -131,4 +132,9 @@ func (e *Effects) EndsWithProcess(v ssa.Value) bool {
 		}
 	}
 	return found
+}
+
+// offersSend tells whether one case of a choice sends.
+func offersSend(choice *ssa.Select) bool {
+	return slices.ContainsFunc(choice.States, func(st *ssa.SelectState) bool { return st.Send != nil })
 }

@@ -4,7 +4,6 @@ package effects
 
 import (
 	"go/token"
-	"go/types"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -59,10 +58,8 @@ func Limited(start ssa.CallInstruction) bool {
 			case *ssa.Send:
 				return true
 			case *ssa.Select:
-				for _, st := range x.States {
-					if st.Dir == types.SendOnly {
-						return true
-					}
+				if offersSend(x) {
+					return true
 				}
 			case *ssa.Call:
 				if row := program.Model(x); row != nil && row.Effect == kube.Block && row.Name != "Sleep" {

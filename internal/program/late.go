@@ -200,13 +200,18 @@ func (c *Concurrency) Late(instr ssa.Instruction) bool {
 	if l == nil {
 		return false
 	}
-	state, known := l.blocks[instr.Block()]
-	if !known {
+	if _, known := l.blocks[instr.Block()]; !known {
 		return l.called
 	}
+	return c.lateBefore(instr, l)
+}
+
+// lateBefore is the state before an instruction.
+func (c *Concurrency) lateBefore(instr ssa.Instruction, l *lateness) bool {
+	state := l.blocks[instr.Block()]
 	for _, at := range instr.Block().Instrs {
 		if at == instr {
-			return state
+			break
 		}
 		state = c.after(at, state)
 	}

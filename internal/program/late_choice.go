@@ -21,18 +21,6 @@ func (c *Concurrency) lateAfterGivingUp(fn *ssa.Function, l *lateness) {
 	}
 }
 
-// lateBefore is the state before an instruction.
-func (c *Concurrency) lateBefore(instr ssa.Instruction, l *lateness) bool {
-	state := l.blocks[instr.Block()]
-	for _, at := range instr.Block().Instrs {
-		if at == instr {
-			break
-		}
-		state = c.after(at, state)
-	}
-	return state
-}
-
 // lateWithin spreads the state from the start of a case over the blocks that only the case leads to.
 func (c *Concurrency) lateWithin(start *ssa.BasicBlock, l *lateness) {
 	seen := map[*ssa.BasicBlock]bool{start: true}

@@ -43,27 +43,36 @@ func (p *Program) FewTimes(instr ssa.Instruction) bool {
 	return !p.Concurrency().InLoop(instr) && p.calledFewTimes(instr.Parent(), make(map[*ssa.Function]bool))
 }
 
-func (p *Program) calledFewTimes(fn *ssa.Function, seen map[*ssa.Function]bool) bool {
+// calledFewTimes answers for a function; known holds the answers given before, and false for those that are being asked: who
+// is called by itself is called again and again.
+func (p *Program) calledFewTimes(fn *ssa.Function, known map[*ssa.Function]bool) bool {
+	if few, ok := known[fn]; ok {
+		return few
+	}
+	known[fn] = false
+	known[fn] = p.startedFewTimes(fn) || p.callersFewTimes(fn, known)
+	return known[fn]
+}
+
+// startedFewTimes tells whether a function is where something begins that happens once.
+func (p *Program) startedFewTimes(fn *ssa.Function) bool {
 	if e := p.entryAt[fn]; e != nil {
 		return e.Kind == EntryMain || e.Kind == EntryRunnable || e.Kind == EntryElected
 	}
-	if fn.Synthetic != "" && fn.Name() == "init" {
-		return true
-	}
-	if p.onceVariable(fn) {
-		return true
-	}
+	return fn.Synthetic != "" && fn.Name() == "init" || p.onceVariable(fn)
+}
+
+// callersFewTimes tells whether all calls of a function are made a few times.
+func (p *Program) callersFewTimes(fn *ssa.Function, known map[*ssa.Function]bool) bool {
 	callers := p.Callers(fn)
-	if seen[fn] || len(callers) == 0 {
+	if p.entryAt[fn] != nil || len(callers) == 0 {
 		return false
 	}
-	seen[fn] = true
-	defer delete(seen, fn)
 	return !slices.ContainsFunc(callers, func(e Edge) bool {
 		if p.InTest(e.Caller()) || e.UnderOnce() {
 			return false
 		}
-		return e.How == PassesTo || p.Concurrency().InLoop(e.Site) || !p.calledFewTimes(e.Caller(), seen)
+		return e.How == PassesTo || p.Concurrency().InLoop(e.Site) || !p.calledFewTimes(e.Caller(), known)
 	})
 }
 

@@ -92,16 +92,18 @@ func (m *Memory) Replaces(c StaleCheck) bool {
 	if !ok {
 		return false
 	}
-	made, ok := update.Value.(*ssa.Alloc)
-	if call, isCall := update.Value.(*ssa.Call); isCall && m.isFresh(call) {
-		ok = true
-	} else if made != nil && !made.Heap {
-		ok = false
+	return m.isNew(update.Value) && returnedFrom(update.Value, 0) && m.changes(update.Value)
+}
+
+// isNew tells whether a value is an object that the function makes, or that a constructor has made for it.
+func (m *Memory) isNew(v ssa.Value) bool {
+	switch v := v.(type) {
+	case *ssa.Alloc:
+		return v.Heap
+	case *ssa.Call:
+		return m.isFresh(v)
 	}
-	if !ok || !returnedFrom(update.Value, 0) {
-		return false
-	}
-	return m.changes(update.Value)
+	return false
 }
 
 // changes tells whether own code writes fields of objects of a type after they were made, or uses entries of their maps.

@@ -5,12 +5,10 @@ package rmw
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
-	"golang.org/x/tools/go/ssa"
 )
 
 const lockOption = "MergeFromWithOptimisticLock"
@@ -21,7 +19,7 @@ func lockEdits(p *program.Program, patch *effects.Patch) []rule.Edit {
 	if patch == nil || patch.Made == nil {
 		return nil
 	}
-	call := callAt(p, patch.Made)
+	call := p.CallExpr(patch.Made)
 	if call == nil || len(call.Args) == 0 || call.Ellipsis.IsValid() {
 		return nil
 	}
@@ -44,27 +42,4 @@ func lockEdits(p *program.Program, patch *effects.Patch) []rule.Edit {
 		return edits
 	}
 	return nil
-}
-
-// callAt finds the call expression of a call instruction.
-func callAt(p *program.Program, site ssa.CallInstruction) *ast.CallExpr {
-	file := p.File(site.Pos())
-	if file == nil {
-		return nil
-	}
-	return callIn(file.Syntax, site.Pos())
-}
-
-func callIn(root ast.Node, lparen token.Pos) *ast.CallExpr {
-	var found *ast.CallExpr
-	ast.Inspect(root, func(n ast.Node) bool {
-		if n == nil || found != nil || n.Pos() > lparen || n.End() < lparen {
-			return false
-		}
-		if call, ok := n.(*ast.CallExpr); ok && call.Lparen == lparen {
-			found = call
-		}
-		return found == nil
-	})
-	return found
 }
