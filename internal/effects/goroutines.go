@@ -27,12 +27,17 @@ type Goroutines struct {
 	closed map[ssa.Value]bool
 	// anyClosed is set when a channel is closed whose origin is out of sight: then nothing is known to stay open.
 	unknownClosed map[string]bool
+	// responses says of functions whether they hand out an HTTP response that they got.
+	responses map[*ssa.Function]bool
+	// constructors says of functions whether they hand out something that they opened and that can be closed.
+	constructors map[*ssa.Function]bool
 }
 
 // Goroutines returns the goroutines of the program, in source order.
 func (e *Effects) Goroutines() *Goroutines {
 	if e.goroutines == nil {
-		g := &Goroutines{p: e.Program, contexts: e.Contexts(), endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool)}
+		g := &Goroutines{p: e.Program, contexts: e.Contexts(), endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool),
+			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool)}
 		for _, fn := range e.Program.Funcs {
 			for _, edge := range e.Program.CallsFrom(fn) {
 				if edge.How == program.Starts {

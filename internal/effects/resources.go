@@ -23,12 +23,14 @@ type Resource struct {
 	What string
 	// Stop is the method that ends it.
 	Stop string
+	// Body is set for an HTTP response, of which the body is to be closed.
+	Body bool
 }
 
 // Leak is a way out of the function that leaves a resource running.
 type Leak struct {
 	Resource Resource
-	// Exit is where the function is left.
+	// Exit is where the function is left, or the call that opens the next one.
 	Exit ssa.Instruction
 }
 
@@ -45,6 +47,12 @@ var opened = map[[3]string]Resource{
 	{"google.golang.org/grpc", "", "DialContext"}:                                {What: "gRPC connection", Stop: "Close"},
 	{"database/sql", "", "Open"}:                                                 {What: "database pool", Stop: "Close"},
 	{"github.com/fsnotify/fsnotify", "", "NewWatcher"}:                           {What: "file watcher", Stop: "Close"},
+	{"database/sql", "DB", "Conn"}:                                               {What: "database connection", Stop: "Close"},
+	{"database/sql", "DB", "Query"}:                                              {What: "rows of a query", Stop: "Close"},
+	{"database/sql", "DB", "QueryContext"}:                                       {What: "rows of a query", Stop: "Close"},
+	{"k8s.io/client-go/rest", "Request", "Stream"}:                               {What: "stream", Stop: "Close"},
+	{"github.com/gorilla/websocket", "Dialer", "Dial"}:                           {What: "websocket", Stop: "Close"},
+	{"github.com/gorilla/websocket", "Dialer", "DialContext"}:                    {What: "websocket", Stop: "Close"},
 }
 
 // ResourceAt tells what a call starts that must be stopped; ok is false for calls that start nothing.
@@ -68,8 +76,12 @@ func (g *Goroutines) ResourceAt(site ssa.CallInstruction) (Resource, bool) {
 }
 
 func (g *Goroutines) opens(call *ssa.Call) (Resource, bool) {
-	if target := program.Target(call); target != nil && target.Pkg() != nil && target.Signature().Recv() == nil {
-		if r, ok := opened[[3]string{target.Pkg().Path(), "", target.Name()}]; ok {
+	if target := program.Target(call); target != nil && target.Pkg() != nil {
+		recv := ""
+		if r := target.Signature().Recv(); r != nil && program.Named(r.Type()) != nil {
+			recv = program.Named(r.Type()).Obj().Name()
+		}
+		if r, ok := opened[[3]string{target.Pkg().Path(), recv, target.Name()}]; ok {
 			return r, true
 		}
 	}
@@ -79,7 +91,10 @@ func (g *Goroutines) opens(call *ssa.Call) (Resource, bool) {
 	if isWatch(firstResult(call)) && g.freshWatch(call) {
 		return Resource{What: "watch", Stop: "Stop"}, true
 	}
-	return Resource{}, false
+	if r, ok := g.response(call); ok {
+		return r, true
+	}
+	return g.closable(call)
 }
 
 // freshWatch tells whether a call of own code starts a watch: each of the functions it may run returns one just started.
@@ -114,10 +129,10 @@ func isWatch(t types.Type) bool {
 // LeakOf walks from the call of a resource to the ways out of its function, and returns the first that it comes to
 // without having stopped it or given it away; nil if there is none.
 func (g *Goroutines) LeakOf(r Resource) *Leak {
-	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) {
+	names := g.namesOf(r)
+	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) || r.Stop == "Close" && g.livesOn(names) {
 		return nil
 	}
-	names := aliases(r.Value)
 	first := leakPoint{block: r.Site.Block()}
 	seen := make(map[leakPoint]bool)
 	queue := []leakPoint{first}
@@ -127,40 +142,19 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 		if at == first && !seen[first] {
 			from = indexOf(r.Site) + 1
 		}
-		exit, goesOn := g.through(&at, from, names)
+		exit, goesOn := g.through(&at, from, names, r.Site)
 		if exit != nil {
 			return &Leak{Resource: r, Exit: exit}
 		}
 		for i := range at.block.Succs {
-			next, ok := at.next(i, r.Err)
-			if goesOn && ok && !seen[next] && !drained(at.block, i, names) {
+			next, ok := at.next(i, r.Err, names)
+			if goesOn && ok && !seen[next] {
 				seen[next] = true
 				queue = append(queue, next)
 			}
 		}
 	}
 	return nil
-}
-
-// drained tells whether a branch is taken when the channel of a watch was closed: the watch has ended by itself.
-func drained(b *ssa.BasicBlock, succ int, names []ssa.Value) bool {
-	branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
-	if !ok || succ != 1 {
-		return false
-	}
-	more, ok := branch.Cond.(*ssa.Extract)
-	if !ok || more.Index != 1 {
-		return false
-	}
-	recv, ok := more.Tuple.(*ssa.UnOp)
-	if !ok || recv.Op != token.ARROW {
-		return false
-	}
-	events, ok := recv.X.(*ssa.Call)
-	if !ok || program.Target(events) == nil || program.Target(events).Name() != "ResultChan" {
-		return false
-	}
-	return slices.Contains(names, program.Receiver(events))
 }
 
 // leakPoint is a block that a walk with a running resource comes to. failure is the error of a callee that took the
@@ -170,10 +164,13 @@ type leakPoint struct {
 	failure ssa.Value
 }
 
-// through walks a block from an instruction on. It returns the return that leaves the resource running, or whether the
-// walk goes on behind the block.
-func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value) (ssa.Instruction, bool) {
+// through walks a block from an instruction on. It returns the return that leaves the resource running, or the call that
+// opens the next one, or whether the walk goes on behind the block.
+func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value, opens ssa.Instruction) (ssa.Instruction, bool) {
 	for _, instr := range at.block.Instrs[from:] {
+		if instr == opens && at.failure == nil {
+			return instr, false
+		}
 		if failure := g.failureOf(instr, names); failure != nil {
 			at.failure = failure
 			continue
@@ -191,10 +188,11 @@ func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value) (ssa.In
 	return nil, true
 }
 
-// next returns the point behind a branch; ok is false where the resource was not made, or where a callee has taken it.
-func (at leakPoint) next(succ int, err ssa.Value) (leakPoint, bool) {
+// next returns the point behind a branch; ok is false where the resource was not made or has ended, or where a callee has
+// taken it.
+func (at leakPoint) next(succ int, err ssa.Value, names []ssa.Value) (leakPoint, bool) {
 	point := leakPoint{at.block.Succs[succ], at.failure}
-	if failed(at.block, succ, err) {
+	if failed(at.block, succ, err) || endedOn(at.block, succ, names) {
 		return point, false
 	}
 	if failed, tested := outcome(at.block, succ, at.failure); tested {
@@ -204,51 +202,11 @@ func (at leakPoint) next(succ int, err ssa.Value) (leakPoint, bool) {
 	return point, true
 }
 
-// failed tells whether a branch is taken when the resource was not made at all.
-func failed(b *ssa.BasicBlock, succ int, err ssa.Value) bool {
-	branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
-	if !ok || err == nil {
-		return false
-	}
-	cmp, ok := branch.Cond.(*ssa.BinOp)
-	if !ok || !sameValue(cmp.X, err) {
-		return false
-	}
-	return cmp.Op == token.NEQ && succ == 0 || cmp.Op == token.EQL && succ == 1
-}
-
-// sameValue looks through a variable that was assigned on one or several branches just before it was read.
-func sameValue(v, want ssa.Value) bool {
-	if v == want {
-		return true
-	}
-	if phi, ok := v.(*ssa.Phi); ok && slices.Contains(phi.Edges, want) {
-		return true
-	}
-	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
-		if cell, ok := load.X.(*ssa.Alloc); ok {
-			for _, ref := range *cell.Referrers() {
-				if store, ok := ref.(*ssa.Store); ok && store.Val == want {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // keeps tells whether a resource is stored for others: in a field, a global, a map, a channel.
 func (g *Goroutines) keeps(r Resource) bool {
-	for _, alias := range aliases(r.Value) {
-		for _, ref := range *alias.Referrers() {
-			switch ref := ref.(type) {
-			case *ssa.Store:
-				if _, local := ref.Addr.(*ssa.Alloc); !local && ref.Val == alias {
-					return true
-				}
-			case *ssa.MapUpdate, *ssa.Send:
-				return true
-			}
+	for _, name := range g.namesOf(r) {
+		if slices.ContainsFunc(refs(name), func(ref ssa.Instruction) bool { return keepsName(ref, name) }) {
+			return true
 		}
 	}
 	return false
@@ -264,6 +222,9 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 			}
 		}
 	case ssa.CallInstruction:
+		if isResponse(names[0].Type()) {
+			return g.closesBody(instr, names, 0)
+		}
 		common := instr.Common()
 		if recv := program.Receiver(instr); recv != nil && slices.Contains(names, recv) {
 			return stops(program.Target(instr))
@@ -278,6 +239,9 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 			return g.closureStops(closure, names)
 		}
 	case *ssa.MakeClosure:
+		if isResponse(names[0].Type()) {
+			return g.closesBody(instr, names, 0)
+		}
 		return g.closureStops(instr, names)
 	}
 	return false
@@ -341,8 +305,10 @@ func (g *Goroutines) closureStops(closure *ssa.MakeClosure, names []ssa.Value) b
 		}
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
-				site, ok := instr.(ssa.CallInstruction)
-				if ok && usesFree(site, fn.FreeVars[i]) && stops(program.Target(site)) {
+				if site, ok := instr.(ssa.CallInstruction); ok && (usesFree(site, fn.FreeVars[i]) && stops(program.Target(site)) || givesFree(site, fn.FreeVars[i])) {
+					return true
+				}
+				if ret, ok := instr.(*ssa.Return); ok && slices.ContainsFunc(ret.Results, func(v ssa.Value) bool { return isFree(v, fn.FreeVars[i]) }) {
 					return true
 				}
 			}
@@ -352,11 +318,23 @@ func (g *Goroutines) closureStops(closure *ssa.MakeClosure, names []ssa.Value) b
 }
 
 func usesFree(site ssa.CallInstruction, free *ssa.FreeVar) bool {
+	return isFree(program.Receiver(site), free)
+}
+
+// givesFree tells whether a call is given a captured variable as an argument.
+func givesFree(site ssa.CallInstruction, free *ssa.FreeVar) bool {
 	recv := program.Receiver(site)
-	if recv == free {
+	return slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool {
+		return arg != recv && (isFree(arg, free) || isFree(stripped(arg), free))
+	})
+}
+
+// isFree tells whether a value is a captured variable, or what it holds.
+func isFree(v ssa.Value, free *ssa.FreeVar) bool {
+	if v == free {
 		return true
 	}
-	load, ok := recv.(*ssa.UnOp)
+	load, ok := v.(*ssa.UnOp)
 	return ok && load.X == free
 }
 

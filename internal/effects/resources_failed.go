@@ -21,6 +21,9 @@ func (g *Goroutines) failureOf(instr ssa.Instruction, names []ssa.Value) ssa.Val
 	if results.Len() == 0 || !types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
 		return nil
 	}
+	if isResponse(names[0].Type()) && !g.closesBody(call, names, 0) {
+		return nil // it only reads
+	}
 	edges := g.p.Callees(call)
 	if len(edges) != 1 || edges[0].Arg >= 0 || edges[0].How == program.Starts {
 		return nil // which function runs is not known

@@ -48,8 +48,12 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 		return // the garbage collector takes what nobody refers to any more, running or not, since Go 1.23
 	}
 	leak := pass.Effects.Goroutines().LeakOf(r)
-	if leak == nil || mainOnly(pass, fn) {
-		return // stopped on each path; or it lives as long as the process
+	if leak == nil {
+		judgePile(pass, fn, r)
+		return
+	}
+	if mainOnly(pass, fn) {
+		return // it lives as long as the process
 	}
 	if r.Stop != "Shutdown" && pass.Program.FewTimes(r.Site) {
 		return // it does not pile up
@@ -76,16 +80,28 @@ func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rul
 	severity, reason := severityOf(where, fn)
 	s := rule.NewScenario()
 	actor := s.Actor(where.Actor(fn), where.Runs())
-	actor.Step(start, fmt.Sprintf("starts the %s with %s", r.What, effects.Describe(r.Site)), r.What+" runs")
-	actor.Step(exit, fmt.Sprintf("leaves %s without %s", program.Name(fn), r.Stop), r.What+" still runs, nobody refers to it")
-	s.Outcome("The %s, its goroutines and its buffers stay; each further call of %s adds one.", r.What, program.Name(fn))
+	actor.Step(start, fmt.Sprintf("opens the %s with %s", r.What, effects.Describe(r.Site)), r.What+" is open")
+	actor.Step(exit, fmt.Sprintf("goes on without %s", r.Stop), "the "+r.What+" is still open, nobody refers to it")
+	s.Outcome("The %s and all it holds stay; each further call of %s adds one.", r.What, program.Name(fn))
+	left := fmt.Sprintf("on the way out at line %d", lineOf(p, exit))
+	if leak.Exit == r.Site {
+		left = "before the loop opens the next one"
+	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: start, End: endOf(p, r.Site), Severity: severity, Reason: reason,
-		Message: fmt.Sprintf("%s of %s is not stopped on the way out at line %d; it runs on without an owner.", r.What, effects.Describe(r.Site), lineOf(p, exit)),
+		Message: fmt.Sprintf("%s of %s is not %s %s; it stays open without an owner.", r.What, effects.Describe(r.Site), ended(r), left),
 		About:   r.What, Domain: where.Domain, Proof: where.Proof, Scenario: s,
-		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with the " + r.What + " running"}},
+		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with the " + r.What + " open"}},
 		Fix:     fixOf(p, r, lineOf(p, exit)),
 	})
+}
+
+// ended is what becomes of a resource that is given up.
+func ended(r effects.Resource) string {
+	if strings.Contains(r.Stop, "Close") {
+		return "closed"
+	}
+	return "stopped"
 }
 
 // fixOf stops a resource where its function ends, or only on the way out at a line where others get it on the other ways.

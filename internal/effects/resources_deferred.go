@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// PilesUp returns the defer statement that stops a resource only when the function is left, although a loop that waits
+// comes back to open the next one; nil if there is none.
+func (g *Goroutines) PilesUp(r Resource) *ssa.Defer {
+	if !InLoop(r.Site) {
+		return nil
+	}
+	names := g.namesOf(r)
+	for site := range program.Sites(r.Site.Parent()) {
+		d, ok := site.(*ssa.Defer)
+		if !ok || !InLoop(d) || !g.lets(d, names) || !Before(r.Site, d) || !After(d, r.Site) {
+			continue
+		}
+		if waitsBetween(d, r.Site) {
+			return d
+		}
+	}
+	return nil
+}
+
+// waitsBetween tells whether control that goes from one instruction back to another waits on each way: each round takes
+// its time, and how many there are is not given by data.
+func waitsBetween(from, to ssa.Instruction) bool {
+	reached := false
+	w := &Paths{Ends: func(instr ssa.Instruction) bool {
+		reached = reached || instr == to
+		_, returns := instr.(*ssa.Return)
+		return returns || instr == to || waits(instr)
+	}}
+	w.ExitAfter(from)
+	return !reached
+}
+
+// waits tells whether an instruction is a sleep, a receive or a choice that blocks.
+func waits(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.Select:
+		return x.Blocking
+	case *ssa.Call:
+		row := program.Model(x)
+		return row != nil && row.Effect == kube.Block
+	case *ssa.UnOp:
+		return x.Op == token.ARROW
+	}
+	return false
+}
