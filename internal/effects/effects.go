@@ -33,6 +33,8 @@ type Effects struct {
 	objects  map[types.Type]bool
 	// apiParts remembers which types API objects are made of.
 	apiParts map[*types.Named]bool
+	// apiPackages remembers which packages declare API objects.
+	apiPackages map[*types.Package]bool
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
@@ -65,6 +67,8 @@ func Build(p *program.Program) *Effects {
 		objects:  make(map[types.Type]bool),
 		apiParts: make(map[*types.Named]bool),
 		lifted:   make(map[*Event]bool),
+
+		apiPackages: make(map[*types.Package]bool),
 	}
 	for _, fn := range p.Funcs {
 		e.Events(fn)

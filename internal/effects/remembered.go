@@ -60,7 +60,17 @@ func (m *recall) own(key program.FieldKey) bool {
 
 // inAPI tells whether a type lies in a package that declares API objects: its structs are parts of them.
 func (e *Effects) inAPI(t *types.Named) bool {
-	scope := t.Obj().Pkg().Scope()
+	pkg := t.Obj().Pkg()
+	in, known := e.apiPackages[pkg]
+	if !known {
+		in = declaresKind(pkg.Scope())
+		e.apiPackages[pkg] = in
+	}
+	return in
+}
+
+// declaresKind tells whether a type of a package is a kind of API objects.
+func declaresKind(scope *types.Scope) bool {
 	for _, name := range scope.Names() {
 		if tn, ok := scope.Lookup(name).(*types.TypeName); ok {
 			if k, isKind := kube.KindOf(tn.Type()); isKind && k.Name != "" {

@@ -62,8 +62,12 @@ func illTyped(info *types.Info, root ast.Node) bool {
 			return false
 		case *ast.Ident:
 			_, defined := info.Defs[n] // with nil for the variable of a type switch, and for blanks
-			if obj := info.ObjectOf(n); obj == nil && !defined || obj != nil && invalid(obj.Type()) {
-				bad = true
+			switch obj := info.ObjectOf(n).(type) {
+			case nil:
+				bad = bad || !defined
+			case *types.Builtin, *types.Label: // they have no type in any program
+			default:
+				bad = bad || invalid(obj.Type())
 			}
 		case *ast.CallExpr, *ast.CompositeLit, *ast.BinaryExpr, *ast.IndexExpr, *ast.StarExpr, *ast.UnaryExpr:
 			if tv, ok := info.Types[n.(ast.Expr)]; !ok || tv.Type == nil || invalid(tv.Type) {

@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/replicavet/replicavet/internal/load"
@@ -24,11 +25,12 @@ func (p *Program) buildSSA() {
 		p.SSA.CreatePackage(types.Unsafe, nil, nil, true)
 	}
 	built := make([]*ssa.Package, 0, len(p.Code.Packages))
+	typesMissing := p.typesMissing()
 	for _, pkg := range p.Code.Packages {
 		if fake := fakeC(pkg.Types); fake != nil {
 			p.SSA.CreatePackage(fake, nil, nil, false)
-			dropIllTyped(pkg) // what comes from C has no type, and no error tells so
-		} else if pkg.IllTyped {
+		}
+		if typesMissing {
 			dropIllTyped(pkg)
 		}
 		made, err := create(p.SSA, pkg)
@@ -39,7 +41,7 @@ func (p *Program) buildSSA() {
 		built = append(built, made)
 	}
 	p.createMissing()
-	p.build(built)
+	failed := p.build(built)
 
 	all := p.reachable()
 	instantiated := make(map[*ssa.Function]bool)
@@ -49,11 +51,47 @@ func (p *Program) buildSSA() {
 		}
 	}
 	for fn := range all {
+		if failed[fn.Package()] && !finished(fn) {
+			continue
+		}
 		if p.Own(fn) && !isWrapper(fn) && !(isGenericBody(fn) && instantiated[outermost(fn)]) {
 			p.Funcs = append(p.Funcs, fn)
 		}
 	}
 	p.sortFuncs(p.Funcs)
+}
+
+// typesMissing tells whether expressions in own code may be without a type: own code does not type-check, or it or a
+// dependency comes from C, whose types are unknown. What is made of an unknown type is no error anywhere, so all packages
+// are suspect then.
+func (p *Program) typesMissing() bool {
+	for _, pkg := range p.Code.Packages {
+		if pkg.IllTyped || fakeC(pkg.Types) != nil {
+			return true
+		}
+	}
+	for path, dep := range p.Code.Deps {
+		root, _, _ := strings.Cut(path, "/")
+		if standard := !strings.Contains(root, "."); !standard && fakeC(dep) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// finished tells whether a function was built to its end: all its blocks say what comes next.
+func finished(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		if len(b.Instrs) == 0 {
+			return false
+		}
+		switch b.Instrs[len(b.Instrs)-1].(type) {
+		case *ssa.If, *ssa.Jump, *ssa.Return, *ssa.Panic:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // createMissing makes empty packages of the imports that could not be loaded, which the builder asks for.
@@ -118,8 +156,9 @@ func create(prog *ssa.Program, pkg *load.Package) (made *ssa.Package, failed *lo
 	return prog.CreatePackage(pkg.Types, pkg.Syntax(), pkg.Info, !pkg.Test), nil
 }
 
-// build builds the packages in parallel; one that panics costs itself only.
-func (p *Program) build(pkgs []*ssa.Package) {
+// build builds the packages in parallel; one that panics costs itself only. It returns those.
+func (p *Program) build(pkgs []*ssa.Package) (failed map[*ssa.Package]bool) {
+	failed = make(map[*ssa.Package]bool)
 	var (
 		wg sync.WaitGroup
 		mu sync.Mutex
@@ -131,12 +170,14 @@ func (p *Program) build(pkgs []*ssa.Package) {
 					mu.Lock()
 					defer mu.Unlock()
 					p.Errors = append(p.Errors, *ssaError(pkg.Pkg.Path(), r))
+					failed[pkg] = true
 				}
 			}()
 			pkg.Build()
 		})
 	}
 	wg.Wait()
+	return failed
 }
 
 func ssaError(path string, cause any) *load.Error {

@@ -26,6 +26,7 @@ var counterOverwrite = &rule.Rule{
 
 func checkCounterOverwrite(pass *rule.Pass) {
 	told := make(once)
+	var increments map[string][]increment
 	for _, s := range pass.Effects.Stories {
 		if !reviewed(pass, s) || s.Write.Call.Effect == kube.Create {
 			continue // a new object holds no count of others
@@ -42,27 +43,50 @@ func checkCounterOverwrite(pass *rule.Pass) {
 			if len(memory) == 0 || w.Domain == program.Test {
 				continue // not from this process's memory
 			}
-			if inc := increment(pass, s, ch); inc != nil && !told.again(ch.Origin) {
+			if increments == nil {
+				increments = findIncrements(pass)
+			}
+			if inc := incremented(increments, s, ch); inc != nil && !told.again(ch.Origin) {
 				reportOverwrite(pass, s, ch, inc, memory[0], w)
 			}
 		}
 	}
 }
 
-// increment returns a place of the program that adds to the field: it is a counter.
-func increment(pass *rule.Pass, s *effects.Story, ch *effects.Event) *effects.Event {
+// An increment is a place of the program that adds to a stored field.
+type increment struct {
+	kind kube.Kind
+	at   *effects.Event
+}
+
+// findIncrements finds all increments, by the path of the field.
+func findIncrements(pass *rule.Pass) map[string][]increment {
+	out := make(map[string][]increment)
+	for _, s := range pass.Effects.Stories {
+		if !reviewed(pass, s) {
+			continue
+		}
+		for _, ch := range s.Sent() {
+			if !ch.Deps.Arithmetic || !s.FromOld(ch) {
+				continue
+			}
+			if kind, ok := s.Kind(); ok {
+				out[ch.Path] = append(out[ch.Path], increment{kind, ch})
+			}
+		}
+	}
+	return out
+}
+
+// incremented returns a place that adds to a field which is set here: it is a counter.
+func incremented(increments map[string][]increment, s *effects.Story, ch *effects.Event) *effects.Event {
 	kind, ok := s.Kind()
 	if !ok {
 		return nil
 	}
-	for _, other := range pass.Effects.Stories {
-		if k, ok := other.Kind(); !ok || !k.Same(kind) || !reviewed(pass, other) {
-			continue
-		}
-		for _, inc := range other.Sent() {
-			if inc.Origin != ch.Origin && inc.Path == ch.Path && inc.Deps.Arithmetic && other.FromOld(inc) {
-				return inc
-			}
+	for _, inc := range increments[ch.Path] {
+		if inc.kind.Same(kind) && inc.at.Origin != ch.Origin {
+			return inc.at
 		}
 	}
 	return nil
