@@ -30,7 +30,7 @@ func (p *Program) Sources(v ssa.Value) Sources {
 		return known
 	}
 	t := newTrace(p)
-	t.value(v)
+	t.from(v)
 	p.sources[v] = t.out
 	return t.out
 }
@@ -39,7 +39,7 @@ func (p *Program) Sources(v ssa.Value) Sources {
 func (p *Program) boxed(v ssa.Value) []ssa.Value {
 	t := newTrace(p)
 	t.boxes = true
-	t.value(v)
+	t.from(v)
 	return t.out.Values
 }
 
@@ -52,8 +52,9 @@ func (p *Program) SourcesUntil(v ssa.Value, stop func(ssa.Value) bool) Sources {
 	if v == nil {
 		return Sources{}
 	}
-	t := &trace{p: p, seen: make(map[ssa.Value]bool), leaf: make(map[ssa.Value]bool), stop: stop}
-	t.value(v)
+	t := newTrace(p)
+	t.stop = stop
+	t.from(v)
 	return t.out
 }
 
@@ -65,6 +66,17 @@ type trace struct {
 	out  Sources
 	// boxes keeps conversions to interfaces as sources.
 	boxes bool
+	// passed is the first parameter that was met.
+	passed *ssa.Parameter
+}
+
+// from follows v back to its sources. Where all that is found is parameters that are passed to each other, as by wrappers
+// that may wrap each other, nobody in own code gives a value: the first of them is the source.
+func (t *trace) from(v ssa.Value) {
+	t.value(v)
+	if len(t.out.Values) == 0 && t.passed != nil {
+		t.add(t.passed)
+	}
 }
 
 func (t *trace) add(v ssa.Value) {
@@ -167,6 +179,9 @@ func (t *trace) result(call *ssa.Call, i int, at ssa.Value) {
 func (t *trace) parameter(x *ssa.Parameter) {
 	fn := x.Parent()
 	index := parameterIndex(fn, x)
+	if t.passed == nil {
+		t.passed = x
+	}
 	followed := false
 	for _, e := range t.p.calls.to[fn] {
 		if arg := ArgumentFor(e, index); arg != nil {
