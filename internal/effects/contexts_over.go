@@ -172,7 +172,7 @@ func (e *Effects) usesDeferred(d *derivation) []Over {
 			if !ok {
 				continue
 			}
-			for _, free := range captures(closure, d, late) {
+			for _, free := range captures(closure, d) {
 				for _, use := range e.usesOfVariable(free) {
 					out = append(out, Over{Site: use, Made: d.made, By: cancel, Way: OverDeferred})
 				}
@@ -182,9 +182,9 @@ func (e *Effects) usesDeferred(d *derivation) []Over {
 	return out
 }
 
-// captures returns the variables of a deferred closure that hold the derived context when it runs: it is stored in them
-// behind the defer statement, and nothing else is stored after that.
-func captures(closure *ssa.MakeClosure, d *derivation, at ssa.Instruction) []*ssa.FreeVar {
+// captures returns the variables of a deferred closure that hold the derived context when it runs: it is stored in them,
+// and nothing else is after that.
+func captures(closure *ssa.MakeClosure, d *derivation) []*ssa.FreeVar {
 	var out []*ssa.FreeVar
 	for i, bound := range closure.Bindings {
 		cell, ok := bound.(*ssa.Alloc)
@@ -193,7 +193,7 @@ func captures(closure *ssa.MakeClosure, d *derivation, at ssa.Instruction) []*ss
 		}
 		var own *ssa.Store
 		for _, ref := range refs(cell) {
-			if store, ok := ref.(*ssa.Store); ok && store.Addr == cell && d.is(store.Val, store, 0) && Before(at, store) {
+			if store, ok := ref.(*ssa.Store); ok && store.Addr == cell && d.is(store.Val, store, 0) {
 				own = store
 			}
 		}
