@@ -119,8 +119,9 @@ type concurrency struct {
 	reached map[*ssa.Function]map[*ssa.Function]bool
 	roots   map[*ssa.Function][]Goroutine
 	groups  map[*ssa.Function][]GroupCall
-	dones   map[string][]GroupCall
-	conds   []CondCall
+	// groupsAt are the calls on groups by the place of the group and the method.
+	groupsAt map[[2]string][]GroupCall
+	conds    []CondCall
 }
 
 // Channels returns the channels of the program. They are gathered once.

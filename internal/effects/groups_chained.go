@@ -51,16 +51,18 @@ func (e *Effects) behindMembers(g Goroutine, at ssa.Instruction, deferred bool) 
 }
 
 // donesOf returns the calls of Done on the group that is kept at a place.
-func (e *Effects) donesOf(place string) []GroupCall {
-	if e.conc.dones == nil {
-		e.conc.dones = make(map[string][]GroupCall)
+func (e *Effects) donesOf(place string) []GroupCall { return e.GroupCallsAt(place, "Done") }
+
+// GroupCallsAt returns the calls of a method, anywhere, on the group that is kept at a place.
+func (e *Effects) GroupCallsAt(place, method string) []GroupCall {
+	if e.conc.groupsAt == nil {
+		e.conc.groupsAt = make(map[[2]string][]GroupCall)
 		for _, fn := range e.Program.Funcs {
 			for _, call := range e.GroupCalls(fn) {
-				if call.Method == "Done" {
-					e.conc.dones[call.Place] = append(e.conc.dones[call.Place], call)
-				}
+				key := [2]string{call.Place, call.Method}
+				e.conc.groupsAt[key] = append(e.conc.groupsAt[key], call)
 			}
 		}
 	}
-	return e.conc.dones[place]
+	return e.conc.groupsAt[[2]string{place, method}]
 }

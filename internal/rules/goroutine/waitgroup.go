@@ -33,9 +33,11 @@ func waitGroup(p *rule.Pass) {
 			switch call.Method {
 			case "Add":
 				addInside(p, call)
+				addsItself(p, call)
 				addAfterStart(p, call)
 			case "Done":
 				pathWithoutDone(p, call)
+				doneAgain(p, call)
 			case "Wait":
 				waitInLoop(p, call)
 			}
@@ -237,7 +239,10 @@ func countsOne(site ssa.CallInstruction) bool {
 
 // tell fills the place of a report about one call on a group.
 func tell(p *rule.Pass, call effects.GroupCall, related *ssa.Function, other ssa.Instruction, r rule.Report) {
-	r.Func, r.Pos, r.About, r.Severity = call.Func, call.Site.Pos(), "wait group", finding.High
+	r.Func, r.Pos, r.About = call.Func, call.Site.Pos(), "wait group"
+	if r.Severity == 0 {
+		r.Severity = finding.High
+	}
 	set := p.Program.DomainOf(call.Func)
 	r.Domain = set.Worst()
 	r.Proof = set.Proof(r.Domain)
