@@ -4,6 +4,7 @@ package program
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/tools/go/ssa"
@@ -21,19 +22,26 @@ type Root struct {
 	// Because is the reason for Parallel, in one clause.
 	Because string
 
+	// contract is set when a library promises that many goroutines call the function.
+	contract *contract
 	// joined is set when whoever starts the goroutine waits for its end.
 	joined bool
 	index  int
 }
 
 // Known tells whether the code shows that the root runs: it is no exported function out of whose callers none is seen.
-func (r *Root) Known() bool { return r.Entry != nil || len(r.Sites) > 0 }
+func (r *Root) Known() bool { return r.Entry != nil || r.contract != nil || len(r.Sites) > 0 }
+
+// ByContract tells whether a library calls the root from many goroutines, each of which may have an object of its own.
+func (r *Root) ByContract() bool { return r.contract != nil }
 
 // String names the root for a sentence: goroutine (*T).run, HTTP handler (*API).Ping.
 func (r *Root) String() string {
 	switch {
 	case r.Entry != nil:
 		return r.Entry.String()
+	case r.contract != nil:
+		return r.contract.kind + " " + Name(r.Func)
 	case len(r.Sites) > 0:
 		return "goroutine " + Name(r.Func)
 	}
@@ -156,6 +164,9 @@ func (c *Concurrency) findParallel() {
 			r.Parallel, r.Because = c.entryParallel(r.Entry)
 			r.Again = !r.once() && r.Entry.Kind != EntryRunnable && r.Entry.Kind != EntryElected
 		}
+		if r.contract != nil {
+			r.Parallel, r.Again, r.Because = true, true, r.contract.because
+		}
 		r.joined = len(r.Sites) > 0 && !slices.ContainsFunc(r.Sites, func(s ssa.CallInstruction) bool { return !c.joins(s) })
 	}
 	// A goroutine is started again by what runs again; that may be a goroutine itself.
@@ -234,6 +245,8 @@ func (c *Concurrency) entryParallel(e *Entry) (bool, string) {
 		return c.severalControllers(e)
 	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
 		return true, string(e.Kind) + "s run at the same time, one goroutine a request"
+	case EntryMetrics:
+		return true, "each scrape collects the metrics in a goroutine of its own"
 	}
 	return false, ""
 }
@@ -249,12 +262,21 @@ func (m Meeting) Sure() bool { return m.A != nil && m.B != nil && m.A.Known() &&
 // Meet tells whether two instructions can run at the same time in one process, and in which goroutines. Meetings of
 // known roots are preferred.
 func (c *Concurrency) Meet(a, b ssa.Instruction) (Meeting, bool) {
-	for _, m := range c.candidates(a.Parent(), b.Parent()) {
-		if m.A == m.B || c.beside(m.A, m.B, a) && c.beside(m.B, m.A, b) {
-			return m, true
-		}
+	for m := range c.Meetings(a, b) {
+		return m, true
 	}
 	return Meeting{}, false
+}
+
+// Meetings iterates over the goroutines in which two instructions can run at the same time, known roots first.
+func (c *Concurrency) Meetings(a, b ssa.Instruction) iter.Seq[Meeting] {
+	return func(yield func(Meeting) bool) {
+		for _, m := range c.candidates(a.Parent(), b.Parent()) {
+			if (m.A == m.B || c.beside(m.A, m.B, a) && c.beside(m.B, m.A, b)) && !yield(m) {
+				return
+			}
+		}
+	}
 }
 
 // rootLimit bounds the roots of one function that are looked at; the parallel ones come first.
@@ -331,7 +353,7 @@ func (c *Concurrency) beside(x, y *Root, instr ssa.Instruction) bool {
 	switch {
 	case x.once():
 		return c.LateFor(x, y, instr)
-	case y.Entry != nil && !y.once() && !x.Again && c.p.RunsOnce(instr):
+	case (y.Entry != nil || y.contract != nil) && !y.once() && !x.Again && c.p.RunsOnce(instr):
 		return false // a step of starting up: the framework calls nobody before
 	case c.setsUp(x, y, instr):
 		return false

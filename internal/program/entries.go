@@ -440,6 +440,16 @@ func (p *Program) Method(t types.Type, name string) *ssa.Function {
 	return nil
 }
 
+// CanHold tells whether an interface value can hold an own type, or a pointer to it: own code stores one.
+func (p *Program) CanHold(v ssa.Value, t types.Type) bool {
+	known, ok := p.holds[v]
+	if !ok {
+		known = p.concreteTypes(v)
+		p.holds[v] = known
+	}
+	return slices.ContainsFunc(known, func(k types.Type) bool { return Named(k) == Named(t) })
+}
+
 // concreteTypes returns the own named types that an interface value can hold.
 func (p *Program) concreteTypes(v ssa.Value) []types.Type {
 	if !types.IsInterface(v.Type()) {

@@ -39,6 +39,7 @@ type Program struct {
 	calls   calls
 	stores  stores
 	sources map[ssa.Value]Sources
+	holds   map[ssa.Value][]types.Type // answers of CanHold
 	domains map[*ssa.Function]*DomainSet
 	// reach are the ways to all functions, found when first asked for; spreading is set once that has begun.
 	reach     map[*ssa.Function]ways
@@ -75,6 +76,7 @@ func Build(code *load.Code) *Program {
 		own:     make(map[*types.Package]*load.Package),
 		files:   make(map[string]*load.File),
 		sources: make(map[ssa.Value]Sources),
+		holds:   make(map[ssa.Value][]types.Type),
 		domains: make(map[*ssa.Function]*DomainSet),
 		gates:   make(map[*ssa.Function][]gate),
 		closing: make(map[*ssa.MakeChan]bool),

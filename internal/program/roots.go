@@ -16,7 +16,10 @@ func (c *Concurrency) findRoots() {
 				called = true
 			}
 		}
-		if root.Entry != nil || len(root.Sites) > 0 || !called {
+		if root.Entry == nil && !c.p.InTest(fn) {
+			root.contract = contractOf(fn)
+		}
+		if root.Entry != nil || root.contract != nil || len(root.Sites) > 0 || !called {
 			c.addRoot(root)
 		}
 	}

@@ -142,18 +142,31 @@ func (m *Memory) judgeBare(all []*Access) {
 			if !conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
 				continue
 			}
-			meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-			evident := a.Place.Global != nil && isTarget(a.At)
-			if !ok || !meeting.Sure() && !evident || !m.shared(a, other, meeting) || m.handedOver(a, other) || m.handedOver(other, a) {
-				continue
+			if meeting, evident, ok := m.race(a, other); ok {
+				m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting, Evident: evident})
+				return
 			}
-			if m.ordered(a, other, meeting) {
-				continue
-			}
-			m.unguarded = append(m.unguarded, &Unguarded{Access: a, Other: other, Meeting: meeting, Evident: evident})
-			return
 		}
 	}
+}
+
+// race finds goroutines that can run two accesses without locks at the same time, to memory that they share.
+func (m *Memory) race(a, b *Access) (meeting program.Meeting, evident, ok bool) {
+	if m.handedOver(a, b) || m.handedOver(b, a) {
+		return meeting, false, false
+	}
+	evident = a.Place.Global != nil && isTarget(a.At)
+	first := true
+	for meeting := range m.Program.Concurrency().Meetings(a.At, b.At) {
+		if !meeting.Sure() && !(first && evident) {
+			break // the known ones come first
+		}
+		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) {
+			return meeting, evident, true
+		}
+		first = false
+	}
+	return meeting, false, false
 }
 
 // isTarget tells whether an instruction looks for an error, and writes what it finds through a pointer.

@@ -316,6 +316,9 @@ func (m *Memory) callAccess(call *ssa.Call) []*Access {
 	if target == nil || target.Pkg() == nil {
 		return nil
 	}
+	if filled := m.filledObject(call); filled != nil {
+		return m.object(filled, call)
+	}
 	if !fillsArgument(target) {
 		return m.libraryAccess(call, target)
 	}

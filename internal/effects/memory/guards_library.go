@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"slices"
 
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -72,6 +73,16 @@ func (m *Memory) libraryAccess(call *ssa.Call, target *types.Func) []*Access {
 		return m.object(args[0], call)
 	}
 	return nil
+}
+
+// filledObject returns the object that a request to the API server, or to its cache, decodes the answer into; nil if the call
+// is none.
+func (m *Memory) filledObject(call *ssa.Call) ssa.Value {
+	row := program.Model(call)
+	if row == nil || row.WritesInto < 0 || row.Effect != kube.ReadByProvenance && row.Effect != kube.List {
+		return nil
+	}
+	return unboxed(program.Argument(call, row.WritesInto))
 }
 
 // object is the change of an object that a variable is or points to: the variable that it was loaded from, or the package
@@ -142,6 +153,8 @@ func unboxed(v ssa.Value) ssa.Value {
 	case *ssa.MakeInterface:
 		return unboxed(x.X)
 	case *ssa.ChangeType:
+		return unboxed(x.X)
+	case *ssa.ChangeInterface:
 		return unboxed(x.X)
 	}
 	return v

@@ -25,11 +25,15 @@ type Memory struct {
 	told        map[ssa.Value][]ssa.Instruction // answers of tells
 	unguarded   []*Unguarded                    // made when first asked for
 	kept        map[*types.Named]bool           // made when first asked for
+	madeAt      map[*types.Named][]*ssa.Alloc   // made when first asked for
+	names       map[identityKey][]identity      // answers of identities
+	few         map[*ssa.Alloc]bool             // answers of madeFewTimes
 }
 
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
-	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction)}
+	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
+		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool)}
 	m.gatherAccesses()
 	return m
 }
