@@ -20,4 +20,5 @@ var Rules = []*rule.Rule{
 	remaining,
 	zone,
 	skew,
+	swapped,
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clock
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+)
+
+var swapped = &rule.Rule{
+	ID:        "clock/swapped",
+	Title:     "a duration is computed as the earlier time minus the later one",
+	Checklist: []string{"8.2"},
+	Severity:  finding.High,
+	Needs:     rule.Function,
+	Since:     "0.1.0",
+	Doc:       rule.Page(pages, "swapped.md"),
+	Check:     checkSwapped,
+}
+
+func checkSwapped(pass *rule.Pass) {
+	for _, b := range pass.Effects.BackwardsDurations() {
+		if pass.Reviewed(b.Call.Parent()) {
+			reportSwapped(pass, b)
+		}
+	}
+}
+
+func reportSwapped(pass *rule.Pass, b effects.Backwards) {
+	fn := b.Call.Parent()
+	where := pass.Where(fn)
+	later := b.Later
+	if later == "" {
+		later = "now"
+	}
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(fn), where.Runs())
+	a.Step(b.Call.Pos(), fmt.Sprintf("takes %s from %s", later, b.Earlier), "12:00 - 13:00 = -1 h")
+	a.Step(effects.Position(b.Use), "uses the difference as if it were positive", "every threshold is above it")
+	s.Outcome("what waits for the duration to pass never happens, or what is to be over with it is over at once")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(b.Call), Severity: finding.High, Reason: "each run computes it so",
+		Message: fmt.Sprintf("%s takes %s from %s, which comes first: the duration is negative, and is used as if it were not", program.Name(fn), later, b.Earlier),
+		About:   b.Earlier + " minus " + later, Domain: where.Domain, Proof: where.Proof,
+		Related:  []rule.Related{{Func: b.Use.Parent(), Pos: effects.Position(b.Use), Message: "used here"}},
+		Scenario: s,
+		Fix:      rule.Fix{Description: "Take the earlier time from the later one.", Sketch: "later.Sub(earlier), or time.Since(earlier)"},
+	})
+}
