@@ -32,4 +32,5 @@ var Rules = []*rule.Rule{
 	ownMutex,
 	deadGuard,
 	recreatedObject,
+	usedVersion,
 }
