@@ -39,16 +39,19 @@ const maxVersionUses = 60
 func (e *Effects) SecondSends() []SecondSend {
 	w := &versionWalk{e: e, known: make(map[*ssa.Function]*versions)}
 	var out []SecondSend
-	told := make(map[ssa.Instruction]bool)
+	type pair struct{ bump, send ssa.Instruction }
+	told := make(map[pair]bool)
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
 			continue
 		}
 		v := w.of(fn)
+		one := make(map[ssa.Instruction]bool) // an answer that is thrown away is one mistake, whatever it spoils
 		for _, send := range v.sends {
 			for _, bump := range v.bumps {
-				if !told[send.write.Origin] && e.usedUp(fn, bump, send) {
-					told[send.write.Origin] = true
+				both := pair{bump.write.Origin, send.write.Origin}
+				if !one[bump.at] && !told[both] && e.usedUp(fn, bump, send) {
+					one[bump.at], told[both] = true, true
 					out = append(out, SecondSend{Func: fn, First: bump.at, Second: send.at, Bump: bump.write, Send: send.write, Always: MustPrecede(bump.at, send.at)})
 				}
 			}
@@ -84,7 +87,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 		}
 		inner := w.of(callees[0])
 		edge := program.Edge{Site: call, Callee: callees[0], Arg: -1}
-		v.bumps = append(v.bumps, w.moved(fn, edge, inner.bumps)...)
+		v.bumps = append(v.bumps, w.moved(fn, edge, w.left(callees[0], inner.bumps))...)
 		v.sends = append(v.sends, w.moved(fn, edge, inner.sends)...)
 	}
 	return v
@@ -93,18 +96,34 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 // own adds a request that the function makes itself.
 func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	if sendsVersion(ev) && ev.Retry == nil {
-		for _, o := range w.e.kin(fn, ev.Object) {
+		for _, o := range w.sources(fn, ev) {
 			v.sends = append(v.sends, versionUse{ev.At, o, ev})
 		}
 	}
 	if !storesObject(ev) || !w.changesAnything(fn, ev) {
 		return
 	}
-	for _, o := range w.e.kin(fn, ev.Object) {
+	for _, o := range w.sources(fn, ev) {
 		if o != ev.Object || ev.Call.WritesInto < 0 {
 			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
 		}
 	}
+}
+
+// sources returns the written object and those that it was copied from before, itself or over other copies.
+func (w *versionWalk) sources(fn *ssa.Function, write *Event) []Object {
+	same := []Object{write.Object}
+	for i := 0; i < len(same) && i < 12; i++ {
+		for _, ev := range w.e.events[fn] {
+			if ev.Kind != Copy || ev.Object != same[i] || !MayPrecede(ev.At, write.At) {
+				continue
+			}
+			if from := (Object{ev.From.Root, concat(ev.From.Base, ev.From.Path)}); !contains(same, from) {
+				same = append(same, from)
+			}
+		}
+	}
+	return same
 }
 
 // sendsVersion tells whether the server compares the version of the object that a request sends.
@@ -130,6 +149,17 @@ func storesObject(ev *Event) bool {
 func (w *versionWalk) changesAnything(fn *ssa.Function, ev *Event) bool {
 	s := w.e.Part(ev.Origin.(ssa.CallInstruction))
 	return s != nil && s.Write.Object == ev.Object && len(s.Sent()) > 0
+}
+
+// left returns the uses after which nothing in the function brings the object up to date.
+func (w *versionWalk) left(fn *ssa.Function, uses []versionUse) []versionUse {
+	var out []versionUse
+	for _, use := range uses {
+		if !w.e.renewed(fn, use, func(instr ssa.Instruction) bool { return instr == use.at || MayPrecede(use.at, instr) }) {
+			out = append(out, use)
+		}
+	}
+	return out
 }
 
 // moved restates the uses of objects that a callee was given in the terms of its caller.
@@ -159,43 +189,54 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 	if strings.Contains(bump.object.Base, "[]") && !(SameLoop(bump.at, send.at) && MustPrecede(bump.at, send.at)) {
 		return false // an element of a list: another one, maybe
 	}
-	if Reassigned(fn, bump.object.Root) || e.renewed(fn, bump, send) {
+	if Reassigned(fn, bump.object.Root) || e.renewed(fn, bump, between(bump.at, send.at)) {
 		return false
 	}
 	call, ok := bump.at.(*ssa.Call)
-	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at)
+	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && alike(bump.at, send.at)
 }
 
-// renewed tells whether the object may get another version, or become another object, between the two requests.
-func (e *Effects) renewed(fn *ssa.Function, bump, send versionUse) bool {
-	between := func(instr ssa.Instruction) bool {
-		return instr != send.at && (instr == bump.at || MayPrecede(bump.at, instr)) && MayPrecede(instr, send.at)
-	}
+// renewed tells whether the object may get another version, or become another object, by what a test picks.
+func (e *Effects) renewed(fn *ssa.Function, bump versionUse, picked func(ssa.Instruction) bool) bool {
+	o := bump.object
 	for _, ev := range e.events[fn] {
-		if ev.Object != bump.object || !between(ev.At) {
+		if ev.Root != o.Root || !picked(ev.At) {
 			continue
 		}
-		if ev.Kind == Read || ev.Kind == Copy || ev.Kind == Change && (ev.Path == "ResourceVersion" || ev.Path == "" || ev.Path == "ObjectMeta") {
-			return true
-		}
-		if ev.Kind == Write && ev.At != bump.at && ev.Call.WritesInto >= 0 {
-			return true // its answer brings the version up to date
-		}
-	}
-	for _, b := range fn.Blocks {
-		for _, instr := range b.Instrs {
-			st, ok := instr.(*ssa.Store)
-			if !ok || !between(st) {
-				continue
+		switch ev.Kind {
+		case Read, Copy:
+			if ev.Object == o {
+				return true
 			}
-			for _, p := range e.Places(fn, st.Addr) {
-				if p.Root == bump.object.Root && overlaps(concat(p.Base, p.Path), bump.object.Base) && holdsPointer(st.Addr.Type()) {
-					return true
-				}
+		case Write:
+			if ev.Object == o && ev.At != bump.at && ev.Call.WritesInto >= 0 {
+				return true // its answer brings the version up to date
+			}
+		case Change:
+			if ev.Object == o && (ev.Path == "ResourceVersion" || ev.Path == "" || ev.Path == "ObjectMeta") {
+				return true
+			}
+			if full := concat(ev.Object.Base, ev.Path); full != "" && Under(o.Base, full) {
+				return true // the variable holds another object now
 			}
 		}
 	}
 	return false
+}
+
+// between picks what can run between two instructions, or is the first.
+func between(first, last ssa.Instruction) func(ssa.Instruction) bool {
+	return func(instr ssa.Instruction) bool {
+		return instr != last && (instr == first || MayPrecede(first, instr)) && MayPrecede(instr, last)
+	}
+}
+
+// alike tells whether a second instruction runs whenever the first has run and nothing has failed: what decides about it, errors
+// left out, has decided about the first, too. Behind other tests, the two may exclude each other.
+func alike(first, second ssa.Instruction) bool {
+	return MustPrecede(first, second) || !slices.ContainsFunc(Conditions(second.Block()), func(branch *ssa.If) bool {
+		return !aboutError(branch.Cond) && !branch.Block().Dominates(first.Block())
+	})
 }
 
 // stopsBy tells whether a result of a call, other than its error, decides that an instruction does not run: "it was updated, come

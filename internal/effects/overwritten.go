@@ -18,6 +18,8 @@ type Overwritten struct {
 	Change, By, Write *Event
 	// Always is set when each run that makes the change and reaches the write comes through By.
 	Always bool
+	// Prepared is set when the object was made here and By is the first to fill it.
+	Prepared bool
 }
 
 // Overwrites returns the changes that are overwritten in memory before they are sent, one for each write; in source order.
@@ -32,8 +34,17 @@ func (e *Effects) Overwrites() []Overwritten {
 			continue
 		}
 		for _, w := range e.events[fn] {
-			if w.Kind != Write || w.Root == nil || w.Spawned || Reassigned(fn, w.Root) || halfOf(w) == bothHalves {
-				continue // which object it is, or what the request stores, is not certain
+			if w.Kind != Write || w.Root == nil || w.Spawned || Reassigned(fn, w.Root) {
+				continue // which object it is is not certain
+			}
+			if updates(w) && e.bornHere(w.Root) {
+				if o, found := e.prepared(fn, w); found {
+					out = append(out, o)
+					continue
+				}
+			}
+			if halfOf(w) == bothHalves {
+				continue // what the request stores is not certain
 			}
 			if o, found := e.overwritten(fn, w); found {
 				out = append(out, o)
@@ -41,6 +52,11 @@ func (e *Effects) Overwrites() []Overwritten {
 		}
 	}
 	return out
+}
+
+// updates tells whether a request stores an object that is there already.
+func updates(w *Event) bool {
+	return w.Call.Effect == kube.Update || w.Call.Effect == kube.Patch && w.Patch != nil && w.Patch.Type != ApplyPatch || w.Call.Effect == kube.ReadModifyWrite
 }
 
 // overwritten looks for a change that is lost on the way to a write.

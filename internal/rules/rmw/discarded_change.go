@@ -43,7 +43,13 @@ func reportDiscarded(pass *rule.Pass, o effects.Overwritten) {
 	if o.By.Kind == effects.Write {
 		by, how = "answer to the "+verb(o.By), "sends the "+verb(o.By)+"; the answer of the server is decoded into the same variable"
 	}
+	if o.By == o.Write {
+		by, how = "read in "+o.By.Call.Name, "reads the stored "+kind+" into the same variable"
+	}
 	severity, reason := finding.High, "each run that makes the change loses it"
+	if o.Prepared {
+		severity, reason = finding.Medium, "it is stored when the object is made, and never after"
+	}
 	if !o.Always {
 		severity, reason = finding.Medium, "only runs that come through here lose it"
 	}

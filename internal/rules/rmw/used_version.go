@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -72,12 +73,8 @@ func usedRelated(u effects.SecondSend, kind string) []rule.Related {
 	return out
 }
 
-// dropped tells whether the error of a write ends where nobody tries again.
+// dropped tells whether the error of a write always ends where nobody tries again.
 func dropped(pass *rule.Pass, site ssa.CallInstruction) bool {
-	for _, fate := range pass.Effects.ErrorFates(site) {
-		if fate.Kind == effects.ErrorDropped {
-			return true
-		}
-	}
-	return false
+	fates := pass.Effects.ErrorFates(site)
+	return len(fates) > 0 && !slices.ContainsFunc(fates, func(f effects.ErrorFate) bool { return f.Kind != effects.ErrorDropped })
 }
