@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/types"
 	"slices"
 	"strings"
 
@@ -72,8 +73,13 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 	v := &versions{}
 	w.known[fn] = v // a recursive call adds nothing
 	for _, ev := range w.e.events[fn] {
-		if ev.Kind == Write && ev.At == ev.Origin && ev.Root != nil && !ev.Partial {
+		if ev.Kind != Write || ev.At != ev.Origin || ev.Partial {
+			continue
+		}
+		if ev.Root != nil {
 			w.own(fn, ev, v)
+		} else {
+			w.named(fn, ev, v)
 		}
 	}
 	for site := range program.Sites(fn) {
@@ -108,6 +114,38 @@ func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
 		}
 	}
+}
+
+// named adds a patch that is sent by name: the object whose name it is does not see the answer.
+func (w *versionWalk) named(fn *ssa.Function, ev *Event, v *versions) {
+	if !storesObject(ev) || ev.Call.WritesInto >= 0 || ev.Type == nil {
+		return
+	}
+	site := ev.Origin.(ssa.CallInstruction)
+	kind, known := kube.KindOf(ev.Type)
+	for _, p := range w.e.Places(fn, program.Argument(site, ev.Call.Key)) {
+		if p.Path != "Name" || p.Root == nil || !known {
+			continue
+		}
+		o := Object{p.Root, p.Object.Base}
+		if k, ok := kube.KindOf(typeOfObject(o)); ok && k.Same(kind) {
+			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
+		}
+	}
+}
+
+// typeOfObject is the type of what an object's way leads to.
+func typeOfObject(o Object) types.Type {
+	t := stripped(o.Root).Type()
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		if inner, ok := ptr.Elem().Underlying().(*types.Pointer); ok {
+			t = inner
+		}
+	}
+	if o.Base != "" {
+		return typeAt(t, o.Base)
+	}
+	return t
 }
 
 // sources returns the written object and those that it was copied from before, itself or over other copies.
@@ -232,12 +270,16 @@ func between(first, last ssa.Instruction) func(ssa.Instruction) bool {
 }
 
 // alike tells whether a second instruction runs whenever the first has run and nothing has failed: what decides about it, errors
-// left out, has decided about the first, too. Behind other tests, the two may exclude each other.
+// left out, has decided about the first in the same way. Behind other tests, the two may exclude each other.
 func alike(first, second ssa.Instruction) bool {
 	return MustPrecede(first, second) || !slices.ContainsFunc(Conditions(second.Block()), func(branch *ssa.If) bool {
-		return !aboutError(branch.Cond) && !branch.Block().Dominates(first.Block())
+		return !aboutError(branch.Cond) && !slices.ContainsFunc(branch.Block().Succs, func(side *ssa.BasicBlock) bool {
+			return dominates(side, second.Block()) && dominates(side, first.Block())
+		})
 	})
 }
+
+func dominates(a, b *ssa.BasicBlock) bool { return a == b || a.Dominates(b) }
 
 // stopsBy tells whether a result of a call, other than its error, decides that an instruction does not run: "it was updated, come
 // back later".

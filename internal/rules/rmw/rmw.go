@@ -33,4 +33,5 @@ var Rules = []*rule.Rule{
 	deadGuard,
 	recreatedObject,
 	usedVersion,
+	versionlessUpdate,
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Versionless is an update that sends an object which is also what is created when there is none, and so has no version.
+type Versionless struct {
+	Func           *ssa.Function
+	Create, Update *Event
+	// Look is the read of the stored object, whose version is not taken over; nil if there is none.
+	Look *Event
+	// Refused is set when the object can be a custom resource: the server refuses updates of such without a version.
+	Refused bool
+	// Merged is what the sent object takes over from the stored one, which others write, too; nil if there is nothing.
+	Merged *Event
+}
+
+// VersionlessUpdates returns the updates that can only succeed unconditionally, or never, in source order.
+func (e *Effects) VersionlessUpdates() []Versionless {
+	var out []Versionless
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		told := make(map[ssa.Instruction]bool)
+		for _, w := range e.events[fn] {
+			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || told[w.Origin] || Reassigned(fn, w.Root) {
+				continue
+			}
+			if v, ok := e.versionless(fn, w); ok {
+				told[w.Origin] = true
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
+	v := Versionless{Func: fn, Update: w}
+	for _, ev := range e.lifeOf(fn, w) {
+		switch {
+		case ev.Kind == Read || ev.Kind == Copy:
+			return v, false // it has, or may have, the version of what is stored
+		case ev.Kind == Change && (ev.Path == "ResourceVersion" || ev.Path == "" || ev.Path == "ObjectMeta"):
+			return v, false
+		case ev.Kind == Write && ev.Call.Effect == kube.Create && e.insteadOf(ev, w):
+			v.Create = ev
+		}
+	}
+	if v.Create == nil || e.changedUnseen(w.Root, v.Create, w) {
+		return v, false // nothing shows that it has no version
+	}
+	v.Look = e.lookBefore(fn, w)
+	v.Refused = e.maybeCustom(w)
+	v.Merged = e.mergedFrom(fn, w, v.Look)
+	return v, v.Refused || v.Merged != nil
+}
+
+// insteadOf tells whether a create and an update of one object exclude each other: one is made when there is no such object,
+// the other when there is, or when the create has found that there is.
+func (e *Effects) insteadOf(create, update *Event) bool {
+	call, ok := create.At.(*ssa.Call)
+	if !ok || create.At == update.At || SameLoop(create.At, update.At) {
+		return false
+	}
+	return !MayPrecede(create.At, update.At) || slices.Contains(e.FailureBlocks(call), update.At.Block())
+}
+
+// lookBefore returns a read of the same kind, into another object, that comes before an update.
+func (e *Effects) lookBefore(fn *ssa.Function, w *Event) *Event {
+	kind, known := kube.KindOf(w.Type)
+	for _, ev := range e.events[fn] {
+		if ev.Kind != Read || ev.Root == w.Root || !MustPrecede(ev.At, w.At) {
+			continue
+		}
+		if k, ok := kube.KindOf(ev.Type); !known || !ok || k.Same(kind) {
+			return ev
+		}
+	}
+	return nil
+}
+
+// maybeCustom tells whether an update can be one of a custom resource: its type is none of Kubernetes' own, or it is Unstructured,
+// or an interface that holds such.
+func (e *Effects) maybeCustom(w *Event) bool {
+	custom := func(t types.Type) bool {
+		k, ok := kube.KindOf(t)
+		return ok && !k.BuiltIn() && !k.List && k.Form != kube.ApplyConfiguration
+	}
+	if !types.IsInterface(w.Type) {
+		return custom(w.Type)
+	}
+	held, _ := e.Program.HeldTypes(program.Argument(w.Origin.(ssa.CallInstruction), w.Call.Object))
+	return slices.ContainsFunc(held, custom)
+}
+
+// mergedFrom returns a change of the sent object that takes over labels, annotations, owners or finalizers of the stored one.
+func (e *Effects) mergedFrom(fn *ssa.Function, w, look *Event) *Event {
+	if look == nil {
+		return nil
+	}
+	for _, ch := range e.lifeOf(fn, w) {
+		switch ch.Path {
+		case "Labels", "Annotations", "OwnerReferences", "Finalizers", "Labels[]", "Annotations[]":
+			if ch.Kind == Change && slices.ContainsFunc(ch.Deps.Places, func(p Place) bool { return p.Root == look.Root }) {
+				return ch
+			}
+		}
+	}
+	return nil
+}
