@@ -71,7 +71,10 @@ func (e *Effects) removal(fn *ssa.Function, site ssa.CallInstruction) (Removal, 
 }
 
 // onlyWhenMissing tells whether a block runs only when the error is NotFound.
-func onlyWhenMissing(err ssa.Value, b *ssa.BasicBlock) bool {
+func onlyWhenMissing(err ssa.Value, b *ssa.BasicBlock) bool { return onlyWhen("IsNotFound", err, b) }
+
+// onlyWhen tells whether a block runs only when a test of the library of API errors says yes to an error.
+func onlyWhen(name string, err ssa.Value, b *ssa.BasicBlock) bool {
 	return err != nil && slices.ContainsFunc(Conditions(b), func(branch *ssa.If) bool {
 		test, ok := branch.Cond.(*ssa.Call)
 		if !ok {
@@ -79,7 +82,7 @@ func onlyWhenMissing(err ssa.Value, b *ssa.BasicBlock) bool {
 		}
 		t := program.Target(test)
 		yes := branch.Block().Succs[0]
-		return t != nil && t.Name() == "IsNotFound" && t.Pkg() != nil && t.Pkg().Path() == "k8s.io/apimachinery/pkg/api/errors" && takes(test, err) &&
+		return t != nil && t.Name() == name && t.Pkg() != nil && t.Pkg().Path() == "k8s.io/apimachinery/pkg/api/errors" && takes(test, err) &&
 			(yes == b || yes.Dominates(b))
 	})
 }

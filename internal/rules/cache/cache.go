@@ -21,4 +21,5 @@ var Rules = []*rule.Rule{
 	missedTombstone,
 	readAfterWrite,
 	beforeStart,
+	existsUnseen,
 }

@@ -24,6 +24,7 @@ var transitionReset = &rule.Rule{
 }
 
 func checkTransitionReset(pass *rule.Pass) {
+	checkTransitionHelpers(pass)
 	told := make(once)
 	for _, s := range pass.Effects.Stories {
 		w := where(pass, s)
