@@ -5,6 +5,8 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -131,6 +133,9 @@ func (u *useWalk) passed(site ssa.CallInstruction, v ssa.Value) {
 		return
 	}
 	for _, callee := range u.e.Program.Static(call) {
+		if slices.ContainsFunc(callee.Blocks, queues) {
+			u.out.requeued = true // handleErr(err, key): it puts the key back
+		}
 		if asksForConflict(callee) {
 			u.out.tested = true
 			return
@@ -219,8 +224,12 @@ func (u *useWalk) branch(failed *ssa.BasicBlock) {
 		return
 	}
 	for _, b := range failed.Parent().Blocks {
+		if b != failed && !failed.Dominates(b) {
+			continue
+		}
+		u.out.requeued = u.out.requeued || queues(b)
 		ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return)
-		if !ok || b != failed && !failed.Dominates(b) {
+		if !ok {
 			continue
 		}
 		for _, res := range ret.Results {
@@ -236,6 +245,18 @@ func (u *useWalk) branch(failed *ssa.BasicBlock) {
 			}
 		}
 	}
+}
+
+// queues tells whether a block puts a key into a work queue.
+func queues(b *ssa.BasicBlock) bool {
+	return slices.ContainsFunc(b.Instrs, func(instr ssa.Instruction) bool {
+		site, ok := instr.(ssa.CallInstruction)
+		if !ok {
+			return false
+		}
+		row := program.Model(site)
+		return row != nil && row.Effect == kube.Queue && strings.HasPrefix(row.Name, "Add")
+	})
 }
 
 // isZero tells whether a struct value is the zero value, such as ctrl.Result{}.

@@ -231,7 +231,8 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 		return false
 	}
 	call, ok := bump.at.(*ssa.Call)
-	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && alike(bump.at, send.at)
+	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && !e.stopsByField(fn, call, send.at) &&
+		alike(bump.at, send.at)
 }
 
 // renewed tells whether the object may get another version, or become another object, by what a test picks.
@@ -274,12 +275,10 @@ func between(first, last ssa.Instruction) func(ssa.Instruction) bool {
 func alike(first, second ssa.Instruction) bool {
 	return MustPrecede(first, second) || !slices.ContainsFunc(Conditions(second.Block()), func(branch *ssa.If) bool {
 		return !aboutError(branch.Cond) && !slices.ContainsFunc(branch.Block().Succs, func(side *ssa.BasicBlock) bool {
-			return dominates(side, second.Block()) && dominates(side, first.Block())
+			return side.Dominates(second.Block()) && side.Dominates(first.Block())
 		})
 	})
 }
-
-func dominates(a, b *ssa.BasicBlock) bool { return a == b || a.Dominates(b) }
 
 // stopsBy tells whether a result of a call, other than its error, decides that an instruction does not run: "it was updated, come
 // back later".
@@ -306,4 +305,21 @@ func stopsBy(call *ssa.Call, at ssa.Instruction) bool {
 		return false
 	}
 	return decides(call)
+}
+
+// stopsByField tells whether a test of what a call has set in memory decides that an instruction does not run.
+func (e *Effects) stopsByField(fn *ssa.Function, call *ssa.Call, at ssa.Instruction) bool {
+	var set []Place
+	for _, ev := range e.events[fn] {
+		if ev.Kind == Change && ev.At == call && ev.At != ev.Origin {
+			set = append(set, Place{Object: ev.Object, Path: ev.Path})
+		}
+	}
+	return len(set) > 0 && slices.ContainsFunc(fn.Blocks, func(b *ssa.BasicBlock) bool {
+		branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+		if !ok || !MayPrecede(call, branch) || !CanAvoid(branch, at) {
+			return false
+		}
+		return slices.ContainsFunc(e.DepsOf(fn, branch.Cond).Places, func(p Place) bool { return slices.Contains(set, p) })
+	})
 }

@@ -26,6 +26,7 @@ type Unseen struct {
 // run.
 func (e *Effects) UnseenReads() []Unseen {
 	var out []Unseen
+	told := make(map[ssa.Instruction]bool)
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
 			continue
@@ -33,7 +34,8 @@ func (e *Effects) UnseenReads() []Unseen {
 		for _, w := range e.events[fn] {
 			create, ok := w.Origin.(*ssa.Call)
 			if ok && w.Kind == Write && w.At == w.Origin && w.Call.Effect == kube.Create {
-				if u, found := e.unseen(fn, create, w); found {
+				if u, found := e.unseen(fn, create, w); found && !told[u.Read.Origin] {
+					told[u.Read.Origin] = true
 					out = append(out, u)
 				}
 			}

@@ -108,10 +108,13 @@ func (e *Effects) mergedFrom(fn *ssa.Function, w, look *Event) *Event {
 	if look == nil {
 		return nil
 	}
+	copied := func(p Place) bool {
+		return p.Root != nil && slices.ContainsFunc(e.kin(fn, p.Object), func(o Object) bool { return o.Root == look.Root })
+	}
 	for _, ch := range e.lifeOf(fn, w) {
 		switch ch.Path {
 		case "Labels", "Annotations", "OwnerReferences", "Finalizers", "Labels[]", "Annotations[]":
-			if ch.Kind == Change && slices.ContainsFunc(ch.Deps.Places, func(p Place) bool { return p.Root == look.Root }) {
+			if ch.Kind == Change && slices.ContainsFunc(ch.Deps.Places, copied) {
 				return ch
 			}
 		}
