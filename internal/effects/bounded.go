@@ -73,16 +73,21 @@ func (e *Effects) hasTimeout(client ssa.Value) bool {
 
 // sentWithTimeout tells whether the request that a call makes is sent by own code, and by clients with a timeout only.
 func (e *Effects) sentWithTimeout(made ssa.CallInstruction) bool {
-	if e.senders == nil {
-		e.senders = e.findSenders()
-	}
-	senders := e.senders[made]
+	senders := e.requestSenders()[made]
 	for _, send := range senders {
 		if !e.hasTimeout(program.Receiver(send)) {
 			return false
 		}
 	}
 	return len(senders) > 0
+}
+
+// requestSenders are the calls that send a request, for each call that makes one.
+func (e *Effects) requestSenders() map[ssa.CallInstruction][]ssa.CallInstruction {
+	if e.senders == nil {
+		e.senders = e.findSenders()
+	}
+	return e.senders
 }
 
 // findSenders finds, for each call that makes an HTTP request, the calls that send it.
@@ -105,6 +110,11 @@ func (e *Effects) findSenders() map[ssa.CallInstruction][]ssa.CallInstruction {
 		}
 	}
 	return out
+}
+
+func makesRequest(site ssa.CallInstruction) bool {
+	target := program.Target(site)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "net/http" && strings.HasPrefix(target.Name(), "NewRequest")
 }
 
 // RecordsEvent tells whether a call writes an Event: the record of what was done, which matters however the request ends.

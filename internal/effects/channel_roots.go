@@ -112,3 +112,14 @@ func (e *Effects) NilField(v ssa.Value) (program.FieldKey, bool) {
 	}
 	return key, len(e.Program.FieldStores(key)) == 0
 }
+
+// AsideOf tells whether other runs in goroutines that own code starts, and never in the one that entry begins.
+func (e *Effects) AsideOf(entry, other *ssa.Function) bool {
+	roots := e.GoroutinesOf(other)
+	for _, g := range roots {
+		if g.Start == nil || g.Func == entry {
+			return false
+		}
+	}
+	return len(roots) > 0
+}

@@ -63,6 +63,7 @@ func (e *Effects) findRoots() []*ContextRoot {
 			}
 		}
 	}
+	e.requestRoots(byRoot)
 	out := []*ContextRoot{}
 	for _, fn := range p.Funcs {
 		for site := range program.Sites(fn) {
@@ -73,6 +74,26 @@ func (e *Effects) findRoots() []*ContextRoot {
 	}
 	return out
 }
+
+// requestRoots adds the requests that are made without a context, which run under Background, with the calls that send
+// them. https://pkg.go.dev/net/http#NewRequest
+func (e *Effects) requestRoots(byRoot map[ssa.Value]*ContextRoot) {
+	for made, senders := range e.requestSenders() {
+		target := program.Target(made)
+		fn := made.Parent()
+		if target.Name() != "NewRequest" || e.Program.InTest(fn) || e.Program.Generated(fn) {
+			continue
+		}
+		root := &ContextRoot{Site: made}
+		for _, send := range senders {
+			root.Uses = append(root.Uses, ContextUse{Site: send, Kind: NetworkWork, Origin: ContextOrigin{Kind: BackgroundContext, Root: made.Value()}})
+		}
+		byRoot[made.Value()] = root
+	}
+}
+
+// MakesContext tells whether a root is a context, and not a request that is made without one.
+func MakesContext(site ssa.CallInstruction) bool { return !makesRequest(site) }
 
 const errgroupPkg = "golang.org/x/sync/errgroup"
 

@@ -27,6 +27,7 @@ var AbandonedSender = &rule.Rule{
 func abandonedSender(p *rule.Pass) {
 	told := make(map[*effects.Channel]bool)
 	ways := make(map[way]bool)
+	abandonedWatch(p, told)
 	for _, op := range p.Effects.Channels().Ops {
 		if op.Kind != effects.ChannelSend || silentIn(p, op.Func) || len(op.Channels) != 1 || told[op.Channels[0]] {
 			continue

@@ -33,7 +33,7 @@ func bareWait(p *rule.Pass) {
 		if p.Effects.Awaits(op.Value) == effects.AwaitTime {
 			if op.Range {
 				stoppedTicker(p, op)
-			} else {
+			} else if !stoppedTimer(p, op) {
 				drainedTimer(p, op)
 			}
 			continue

@@ -33,7 +33,7 @@ func doubleClose(p *rule.Pass) {
 				closes = append(closes, op)
 			}
 		}
-		if twiceInOne(p, c, closes) || twiceByCaller(p, c, closes) {
+		if twiceInOne(p, c, closes) || twiceByCaller(p, c, closes) || twiceAroundNil(p, c) {
 			continue
 		}
 		twiceByEntry(p, c, closes)

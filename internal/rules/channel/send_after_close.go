@@ -62,8 +62,15 @@ func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend
 			continue
 		}
 		for _, g := range p.Effects.GoroutinesOf(send.Func) {
-			if g.Start == nil || p.Effects.Reach(g.Func)[cl.Func] || p.Effects.Recovers(g.Func) {
-				continue // not a goroutine of its own, or the close is its own and comes in its order
+			if p.Effects.Reach(g.Func)[cl.Func] || p.Effects.Recovers(g.Func) {
+				continue // the close is its own and comes in its order
+			}
+			if g.Start == nil {
+				if handles(p, g) && send.Alone() && p.Effects.AsideOf(g.Func, cl.Func) {
+					others = append(others, lateSend{send, g})
+					break
+				}
+				continue // not a goroutine of its own
 			}
 			// Somebody who knows the goroutine's end is the one who closes.
 			if awaited(p, g, cl) || endedBefore(p, g, cl) {
@@ -78,6 +85,13 @@ func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend
 		}
 	}
 	return append(direct, others...)
+}
+
+// handles tells whether a goroutine that other code starts runs a handler of events or requests: nobody who closes waits
+// for it.
+func handles(p *rule.Pass, g effects.Goroutine) bool {
+	e := p.Program.EntryAt(g.Func)
+	return e != nil && (e.Parallel() || e.Kind == program.EntryInformer)
 }
 
 // shareLock tells whether two instructions run under a common mutex.
@@ -191,12 +205,21 @@ func endedBefore(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool 
 	return false
 }
 
+// begins returns where the goroutine of a sender begins.
+func begins(g effects.Goroutine) rule.Related {
+	if g.Start != nil {
+		return rule.Related{Func: g.Start.Parent(), Pos: g.Start.Pos()}
+	}
+	return rule.Related{Func: g.Func, Pos: g.Func.Pos()}
+}
+
 func tellSendAfter(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp, late []lateSend) {
 	closer := program.Name(cl.Func)
 	send, g := late[0].op, late[0].g
+	started := begins(g)
 	more := []rule.Related{
 		{Func: cl.Func, Pos: cl.Pos, Message: "closed here"},
-		{Func: g.Start.Parent(), Pos: g.Start.Pos(), Message: "the sender is started here"},
+		{Func: started.Func, Pos: started.Pos, Message: "the sender is started here"},
 	}
 	for _, l := range late[1:] {
 		more = append(more, rule.Related{Func: l.op.Func, Pos: l.op.Pos, Message: verb(l.op) + " as well"})
@@ -204,7 +227,7 @@ func tellSendAfter(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp, late
 	sc := rule.NewScenario()
 	k := sc.Actor(closer, verb(cl))
 	s := sc.Actor(running(p, send.Func), verb(send))
-	s.Step(g.Start.Pos(), "runs "+program.Name(g.Func), "nobody waits for its end")
+	s.Step(started.Pos, "runs "+program.Name(g.Func), "nobody waits for its end")
 	k.Step(cl.Pos, verb(cl), "closed")
 	s.Step(send.Pos, verb(send), "panic: send on closed channel")
 	sc.Outcome("the process goes down")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -117,7 +118,7 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 	best, rank := effects.ContextUse{}, 0
 	for _, use := range root.Uses {
 		r := map[effects.WorkKind]int{effects.NetworkWork: 5, effects.APIWork: 4, effects.ServiceWork: 3, effects.ForeignWork: 2, effects.CacheWork: 1}[use.Kind]
-		if use.Kind == effects.CacheWork && !pass.Strict || inProcess(use.Site) {
+		if use.Kind == effects.CacheWork && !pass.Strict && !holdsContext(root.Site.Parent()) || inProcess(use.Site) {
 			continue // waits once, for the informer; or for other goroutines
 		}
 		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
@@ -141,6 +142,13 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 		}
 	}
 	return best, rank > 0
+}
+
+// holdsContext tells whether a function was given a context: not to use it is a slip, whatever the call waits for.
+func holdsContext(fn *ssa.Function) bool {
+	return slices.ContainsFunc(fn.Params, func(param *ssa.Parameter) bool {
+		return program.IsNamed(param.Type(), "context", "Context") && param.Name() != "_" && param.Name() != ""
+	})
 }
 
 // behindGo tells whether all ways to a function, from which a context was handed to it, start a goroutine.
@@ -200,7 +208,7 @@ func startsUp(pass *rule.Pass, fn *ssa.Function, reach *effects.InReach, use eff
 	case program.StartUp:
 		return !(use.Kind == effects.ServiceWork && managerStart(use.Site)) && !isParameter(reach)
 	case program.Unknown:
-		return !isParameter(reach)
+		return !isParameter(reach) && !pass.Effects.Contexts().EndsEarly(reach)
 	}
 	return false
 }
@@ -256,6 +264,8 @@ func detachedSeverity(pass *rule.Pass, c cut) (finding.Severity, string) {
 		return finding.Medium, "the context is one call away: " + program.Name(c.reach.Edge.Caller()) + " has it"
 	case strings.HasPrefix(c.reach.From, "field "):
 		return finding.Medium, "the context in reach is the receiver's own"
+	case c.use.Kind == effects.CacheWork:
+		return finding.Medium, "the read waits only until the kind is in the cache"
 	case c.use.Kind == effects.ForeignWork:
 		return finding.Medium, "what " + effects.Describe(c.use.Site) + " waits for is not known"
 	case c.use.Kind == effects.ServiceWork:
@@ -272,7 +282,7 @@ func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
 	fix := rule.Fix{Description: fmt.Sprintf("use %s", expr)}
 	for _, c := range cuts {
 		call := pass.Program.CallExpr(c.root.Site)
-		if call == nil || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
+		if call == nil || !effects.MakesContext(c.root.Site) || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
 			fix.Edits = nil
 			break
 		}
@@ -285,6 +295,9 @@ func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
 }
 
 func sketchDetached(fn *ssa.Function, c cut) string {
+	if !effects.MakesContext(c.root.Site) && c.reach.Own {
+		return fmt.Sprintf("http.NewRequestWithContext(%s, …)", c.reach.Expr)
+	}
 	if c.reach.Own {
 		return fmt.Sprintf("// in %s: derive from %s\nctx, cancel := context.WithTimeout(%s, timeout)\ndefer cancel()", program.Name(fn), c.reach.Expr, c.reach.Expr)
 	}

@@ -34,7 +34,34 @@ func checkIgnoredCancel(pass *rule.Pass) {
 			}
 			reportIgnored(pass, fn, loop)
 		}
+		for _, wait := range pass.Effects.DeafWaits(fn) {
+			if pass.Effects.Contexts().Endless(wait.Reach) {
+				continue // nobody could end it
+			}
+			reportDeafWait(pass, fn, wait)
+		}
 	}
+}
+
+func reportDeafWait(pass *rule.Pass, fn *ssa.Function, wait effects.DeafWait) {
+	where, at := pass.Where(fn), valid(wait.Receive.Pos, fn)
+	s := rule.NewScenario()
+	worker := s.Actor("goroutine of "+program.Name(fn), where.Runs())
+	owner := s.Actor("owner of "+wait.Reach.Expr, "wants the work to end")
+	worker.Step(at, "receives from "+wait.Receive.Expr, "nothing was sent yet")
+	owner.Step(at, "cancels "+wait.Reach.Expr, wait.Reach.Expr+" is over")
+	worker.Step(at, "still waits", "it looks at "+wait.Reach.Expr+" only after the first value")
+	s.Outcome("%s never ends when %s is cancelled before the first value comes: shutdown waits for it, or it stays.", program.Name(fn), wait.Reach.Expr)
+	pass.Report(rule.Report{
+		Func: fn, Pos: at, Severity: finding.Medium, Reason: "it takes an end before the first value",
+		Message: fmt.Sprintf("%s waits for %s without a look at %s, which it ends with afterwards; cancelling it before the first value ends nothing.", program.Name(fn), wait.Receive.Expr, wait.Reach.From),
+		About:   wait.Receive.Expr, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Related: []rule.Related{{Func: fn, Pos: valid(wait.Heard.Pos, fn), Message: "it ends with the context here"}},
+		Fix: rule.Fix{
+			Description: "wait for the context as well",
+			Sketch:      fmt.Sprintf("select {\ncase first := <-%s:\ncase <-%s.Done():\n\treturn\n}", wait.Receive.Expr, wait.Reach.Expr),
+		},
+	})
 }
 
 func reportIgnored(pass *rule.Pass, fn *ssa.Function, loop effects.DeafLoop) {

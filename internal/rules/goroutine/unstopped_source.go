@@ -32,6 +32,8 @@ func checkUnstoppedSource(pass *rule.Pass) {
 		if !pass.Reviewed(fn) {
 			continue
 		}
+		judgeDeadStops(pass, fn)
+		judgeHalfMade(pass, fn)
 		for site := range program.Sites(fn) {
 			if resource, ok := goroutines.ResourceAt(site); ok {
 				judgeResource(pass, fn, resource)
@@ -55,7 +57,7 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 	if mainOnly(pass, fn) {
 		return // it lives as long as the process
 	}
-	if r.Stop != "Shutdown" && pass.Program.FewTimes(r.Site) {
+	if r.Stop != "Shutdown" && !isTimer && pass.Program.FewTimes(r.Site) {
 		return // it does not pile up
 	}
 	where := pass.Where(fn)
@@ -78,6 +80,9 @@ func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rul
 	p, r := pass.Program, leak.Resource
 	start, exit := p.Start(r.Site), valid(leak.Exit.Pos(), fn)
 	severity, reason := severityOf(where, fn)
+	if r.Stop != "Shutdown" && p.FewTimes(r.Site) {
+		severity, reason = finding.Medium, "it is made a few times only"
+	}
 	s := rule.NewScenario()
 	actor := s.Actor(where.Actor(fn), where.Runs())
 	actor.Step(start, fmt.Sprintf("opens the %s with %s", r.What, effects.Describe(r.Site)), r.What+" is open")

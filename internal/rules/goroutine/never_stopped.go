@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package goroutine
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// judgeDeadStops tells of stops that stand behind a flag which nothing sets: they never run.
+func judgeDeadStops(pass *rule.Pass, fn *ssa.Function) {
+	for _, dead := range effects.DeadStops(fn) {
+		where, start := pass.Where(fn), pass.Program.Start(dead.Stop)
+		call, test := effects.Describe(dead.Stop), valid(dead.Test.Cond.Pos(), fn)
+		s := rule.NewScenario()
+		actor := s.Actor(where.Actor(fn), where.Runs())
+		actor.Step(test, "tests "+dead.Flag, "it is false whatever happened before")
+		actor.Step(start, "never gets to "+call, "what it should have ended goes on")
+		s.Outcome("%s never runs; what each call of %s replaces stays, with its goroutines and connections.", call, program.Name(fn))
+		pass.Report(rule.Report{
+			Func: fn, Pos: start, End: endOf(pass.Program, dead.Stop), Severity: finding.High, Reason: "the branch is never taken",
+			Message: fmt.Sprintf("%s stands behind %s, which nothing sets to true; it never runs.", call, dead.Flag),
+			About:   call, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+			Related: []rule.Related{{Func: fn, Pos: test, Message: dead.Flag + " is tested here"}},
+			Fix:     rule.Fix{Description: "set the flag where the old one is found", Sketch: dead.Flag + " = true"},
+		})
+	}
+}
+
+// judgeHalfMade tells of what a constructor has started and leaves running when it fails.
+func judgeHalfMade(pass *rule.Pass, fn *ssa.Function) {
+	half := pass.Effects.HalfMadeIn(fn)
+	if half == nil || mainOnly(pass, fn) || pass.Program.FewTimes(half.Start) {
+		return // nothing is left, or the process ends with the failure
+	}
+	p, where := pass.Program, pass.Where(fn)
+	start, exit, call := startOf(p, half.Start), valid(half.Exit.Pos(), fn), effects.Describe(half.Start)
+	s := rule.NewScenario()
+	actor := s.Actor(where.Actor(fn), where.Runs())
+	actor.Step(start, "starts goroutines with "+call, "they end when "+half.Stop.Name+" is closed")
+	actor.Step(exit, "fails and returns an error", half.Stop.Name+" is open, and nobody has it any more")
+	s.Outcome("What was started goes on until the process ends; each further try of %s adds to it.", program.Name(fn))
+	pass.Report(rule.Report{
+		Func: fn, Pos: start, End: endOf(p, half.Start), Severity: finding.Medium, Reason: "it takes a failure after the start",
+		Message: fmt.Sprintf("%s leaves what %s started running when it fails at line %d: nobody can close %s any more.", program.Name(fn), call, lineOf(p, exit), half.Stop.Name),
+		About:   call, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with an error"}},
+		Fix:     rule.Fix{Description: "stop it before the error is returned", Sketch: fmt.Sprintf("close(%s)\nreturn nil, err", half.Stop.Name)},
+	})
+}
