@@ -98,6 +98,9 @@ func refreshed(pass *rule.Pass, fn *ssa.Function, w *effects.Event, repeated fun
 		if ev.Kind == effects.Change && ev.Path == "ResourceVersion" && ev.Root == w.Root && repeated(ev.At) {
 			return true // each attempt sends a version of its own
 		}
+		if ev.Kind == effects.Change && ev.Root == w.Root && ev.Object.Base == "" && ev.Path != "" && effects.Under(w.Object.Base, ev.Path) && repeated(ev.At) {
+			return true // the field that holds the object gets another one
+		}
 		if (ev.Kind == effects.Read || ev.Kind == effects.Copy && ev.Object == w.Object && !captured(ev.From.Root, fn)) && repeated(ev.At) {
 			for _, o := range kin {
 				if o.Root == ev.Root {
