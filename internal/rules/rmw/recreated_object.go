@@ -127,6 +127,14 @@ func takenOut(pass *rule.Pass, v ssa.Value, depth int) ssa.Value {
 				return x
 			}
 		}
+		if fromQueue(x) {
+			return x
+		}
+		if recv, ok := x.Tuple.(*ssa.UnOp); ok && x.Index == 0 && isOwnNote(pass, x.Type()) {
+			return recv
+		}
+	case *ssa.TypeAssert:
+		return fromSources(pass, x.X, depth)
 	case *ssa.UnOp:
 		if x.Op.String() == "<-" && isOwnNote(pass, x.Type()) {
 			return x

@@ -51,6 +51,7 @@ func checkDeletes(pass *rule.Pass) {
 			reportBlindDelete(pass, d)
 		}
 	}
+	checkKeptDeletes(pass)
 }
 
 func deletesBlindly(pass *rule.Pass, s *effects.Story) *blindDelete {
