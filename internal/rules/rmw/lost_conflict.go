@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -27,6 +28,7 @@ var lostConflict = &rule.Rule{
 // loss is a conflict that nobody retries.
 type loss struct {
 	story    *effects.Story
+	from     *effects.Event // gave the version
 	fate     effects.ErrorFate
 	entry    *program.Entry
 	inline   bool // the entry point runs the end itself, not a goroutine that it starts
@@ -50,8 +52,9 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 	}
 	var fates []effects.ErrorFate
 	for _, s := range row.Stories {
-		if !reviewed(pass, s) || len(s.Reads()) == 0 {
-			continue // the object was not read here: the version is somebody else's
+		from := versionFrom(pass, s)
+		if !reviewed(pass, s) || from == nil {
+			continue // the object was neither read nor created here: the version is somebody else's
 		}
 		if fates == nil {
 			fates = pass.Effects.ErrorFates(row.Site)
@@ -59,7 +62,7 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 		for _, fate := range fates {
 			entries, inline := ends(pass, fate)
 			for _, en := range entries {
-				l := &loss{story: s, fate: fate, entry: en, inline: inline}
+				l := &loss{story: s, from: from, fate: fate, entry: en, inline: inline}
 				if leadsTo(s, fate) && l.judge(pass, row) {
 					return l
 				}
@@ -67,6 +70,14 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 		}
 	}
 	return nil
+}
+
+// versionFrom returns what gave the object its version: the last read, or else the creation of it.
+func versionFrom(pass *rule.Pass, s *effects.Story) *effects.Event {
+	if reads := s.Reads(); len(reads) > 0 {
+		return reads[len(reads)-1]
+	}
+	return pass.Effects.CreatedHere(s)
 }
 
 // conflicts tells whether a write carries the version of the read.
@@ -106,10 +117,19 @@ func leadsTo(s *effects.Story, fate effects.ErrorFate) bool {
 	return false
 }
 
+// within tells whether fn is the function of a story, or lies between it and the write.
+func within(s *effects.Story, fn *ssa.Function) bool {
+	return fn == s.Func || fn == s.Write.Func() || slices.ContainsFunc(s.Write.Chain, func(site ssa.CallInstruction) bool { return site.Parent() == fn })
+}
+
 // judge decides whether the end of the error loses the change, and how bad that is.
 func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 	if l.fate.Kind != effects.ErrorDropped && l.fate.Kind != effects.ErrorSurfaced || l.entry.Domain == program.Test {
 		return false // retried, called again, or told from other errors
+	}
+	if l.from.Kind == effects.Write {
+		l.severity, l.reason, l.how = finding.High, "only the run that creates the object makes this change", "is logged at most"
+		return l.fate.Kind == effects.ErrorDropped && within(l.story, l.fate.Func)
 	}
 	if !l.inline || l.entry.Kind == program.EntryMain || l.entry.Kind == program.EntryRunnable || l.entry.Kind == program.EntryElected {
 		// Loops come back with a new read, unless a goroutine keeps the object for longer.
@@ -191,8 +211,11 @@ func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
 	s, kind := l.story, kindName(l.story)
 	domain := l.entry.Domain
 	proof := pass.Program.DomainAt(row.Site).Proof(domain)
-	read := s.Reads()[len(s.Reads())-1]
-	related := []rule.Related{{Func: read.Func(), Pos: read.Pos(), Message: "the object is read here"}}
+	got := "read"
+	if l.from.Kind == effects.Write {
+		got = "created"
+	}
+	related := []rule.Related{{Func: l.from.Func(), Pos: l.from.Pos(), Message: "the object is " + got + " here"}}
 	if l.fate.At != row.Site {
 		related = append(related, rule.Related{Func: l.fate.Func, Pos: l.fate.At.Pos(), Message: "the error ends here"})
 	}
@@ -222,10 +245,13 @@ func lineOf(pass *rule.Pass, site ssa.CallInstruction) string {
 func lossScenario(l *loss, row *effects.Entry) *rule.Scenario {
 	s := rule.NewScenario()
 	kind := kindName(l.story)
-	read := l.story.Reads()[len(l.story.Reads())-1]
 	a := s.Actor("replica A", l.entry.String())
 	b := s.Actor("another writer", "anybody who writes the same "+kind)
-	a.Step(read.Pos(), "reads the "+kind, "resourceVersion 41")
+	got := "reads"
+	if l.from.Kind == effects.Write {
+		got = "creates"
+	}
+	a.Step(l.from.Pos(), got+" the "+kind, "resourceVersion 41")
 	b.Step(row.Site.Pos(), "writes any field of it", "stored: resourceVersion 42")
 	a.Step(row.Site.Pos(), "sends the "+verb(l.story.Write)+" with resourceVersion 41", "409 Conflict")
 	at := l.fate.At
