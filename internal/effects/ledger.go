@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/types"
 	"slices"
 	"strings"
 
@@ -73,3 +74,24 @@ func (e *Effects) Writers(kind kube.Kind, path string, not *Entry) []*Entry {
 
 // Domain returns where a row's write can run.
 func (e *Effects) Domain(row *Entry) *program.DomainSet { return e.Program.DomainAt(row.Site) }
+
+// Concerns tells whether a row writes objects of a kind, whose type is t: always, in one of its stories, or as an interface of
+// own code that the type has.
+func (e *Effects) Concerns(row *Entry, k kube.Kind, t types.Type) bool {
+	if row.Kind.Same(k) {
+		return true
+	}
+	if _, isPtr := t.Underlying().(*types.Pointer); !isPtr {
+		t = types.NewPointer(t)
+	}
+	return slices.ContainsFunc(row.Stories, func(s *Story) bool {
+		if other, ok := s.Kind(); ok && other.Same(k) {
+			return true
+		}
+		if s.Write.Type == nil {
+			return false
+		}
+		iface, ok := s.Write.Type.Underlying().(*types.Interface)
+		return ok && e.Program.OwnType(s.Write.Type) && types.Implements(t, iface)
+	})
+}

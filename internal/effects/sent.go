@@ -106,7 +106,7 @@ func (s *Story) hasSubresource() bool {
 	return slices.ContainsFunc(s.e.Ledger, func(row *Entry) bool {
 		switch row.Call.Effect {
 		case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
-			return row.Kind.Same(k)
+			return s.e.Concerns(row, k, s.Type())
 		}
 		return false
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
 
@@ -43,7 +44,9 @@ func (t TimePair) kept(all []Moment, side ssa.Value) bool {
 		side = load.X
 	}
 	switch x := side.(type) {
-	case *ssa.FieldAddr, *ssa.Global, *ssa.FreeVar:
+	case *ssa.FieldAddr:
+		return !program.IsNamed(x.X.Type(), metaPath, "Time") // made to be stored: the reading is of whoever wrote it
+	case *ssa.Global, *ssa.FreeVar:
 		return true
 	case *ssa.Call:
 		return x.Parent() == t.Func() && receivesBetween(x.Block(), t.At.Block())

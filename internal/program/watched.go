@@ -29,6 +29,40 @@ func (p *Program) Informed(k kube.Kind) bool {
 	return p.Watched(k) || slices.ContainsFunc(p.informed, k.Same)
 }
 
+// Informs tells whether an event handler is registered on an informer of client-go's factories for a kind, as far as the code
+// shows.
+func (p *Program) Informs(e *Entry, k kube.Kind) bool {
+	sites := e.sites
+	if e.Group != nil && e.Group.Parent() != nil { // functions in a struct of handlers
+		for site := range Sites(e.Group.Parent()) {
+			if t := Target(site); t != nil && strings.HasPrefix(t.Name(), "AddEventHandler") && slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return holds(arg, e.Group) }) {
+				sites = append(slices.Clone(sites), site)
+			}
+		}
+	}
+	return k.Name != "" && slices.ContainsFunc(sites, func(site ssa.CallInstruction) bool {
+		recv := Receiver(site)
+		return recv != nil && slices.ContainsFunc(p.Sources(recv).Values, func(src ssa.Value) bool {
+			call, ok := src.(*ssa.Call)
+			if !ok || Target(call) == nil || Target(call).Name() != "Informer" || Receiver(call) == nil {
+				return false
+			}
+			typed := Named(Receiver(call).Type())
+			return typed != nil && strings.TrimPrefix(typed.Obj().Name(), "Typed") == k.Name+"Informer"
+		})
+	})
+}
+
+// holds tells whether an interface holds a struct, or a pointer to it.
+func holds(arg, group ssa.Value) bool {
+	made, ok := arg.(*ssa.MakeInterface)
+	if !ok {
+		return false
+	}
+	load, ok := made.X.(*ssa.UnOp)
+	return made.X == group || ok && load.X == group
+}
+
 // kindsGivenTo returns the kinds that controller-runtime's functions of these names are given; never nil.
 func (p *Program) kindsGivenTo(names ...string) []kube.Kind {
 	out := []kube.Kind{}

@@ -51,12 +51,12 @@ func checkUnelected(pass *rule.Pass) {
 	}
 }
 
-// deploysAnother tells whether the workloads that could be the program's are those of another manager, which is elected:
+// deploysAnother tells whether the workloads that could be the program's are those of another manager, which is elected or may be:
 // what is replicated is that one. An agent in the pods that an operator makes is not deployed by the tree.
 func deploysAnother(pass *rule.Pass, m *program.Manager, replicas program.Replicas) bool {
 	return slices.ContainsFunc(pass.Program.Managers, func(other *program.Manager) bool {
 		fn := other.Site.Parent()
-		return other != m && other.Election == program.ElectionOn && !pass.Program.InTest(fn) && !pass.Program.TestSupport(fn) &&
+		return other != m && other.Election != program.ElectionOff && !pass.Program.InTest(fn) && !pass.Program.TestSupport(fn) &&
 			!pass.Program.Aside(other.Pos()) && pass.Program.ReplicasOf(other.Pos()).Folder == replicas.Folder
 	})
 }

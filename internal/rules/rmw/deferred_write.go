@@ -5,6 +5,7 @@ package rmw
 import (
 	"fmt"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -39,7 +40,7 @@ func checkDeferredWrite(pass *rule.Pass) {
 			if deferrer == nil || !returnsError(deferrer) {
 				continue // not deferred, or by a function that has no error to give
 			}
-			if en := reconcileAbove(pass, deferrer); en != nil {
+			if en := reconcileAbove(pass, deferrer); en != nil && (deferrer == en.Func || !writtenAtTheEnd(pass, row, en)) {
 				told[fate.At] = true
 				reportDeferred(pass, row, fate, deferrer, en)
 			}
@@ -91,6 +92,28 @@ func reconcileAbove(pass *rule.Pass, fn *ssa.Function) *program.Entry {
 		}
 	}
 	return nil
+}
+
+// writtenAtTheEnd tells whether the reconcile itself defers another write of the object, whose error it returns: what a step of it
+// could not store is stored then.
+func writtenAtTheEnd(pass *rule.Pass, row *effects.Entry, en *program.Entry) bool {
+	deferred := make(map[*ssa.Function]bool)
+	for site := range program.Sites(en.Func) {
+		if d, ok := site.(*ssa.Defer); ok {
+			if closure, made := d.Call.Value.(*ssa.MakeClosure); made {
+				deferred[closure.Fn.(*ssa.Function)] = true
+			}
+		}
+	}
+	return slices.ContainsFunc(pass.Effects.Ledger, func(other *effects.Entry) bool {
+		if other == row || !keepsState(other) || row.Stories[0].Type() == nil || !pass.Effects.Concerns(other, row.Kind, row.Stories[0].Type()) {
+			return false
+		}
+		return slices.ContainsFunc(pass.Effects.ErrorFates(other.Site), func(fate effects.ErrorFate) bool {
+			return fate.Kind != effects.ErrorDropped && slices.ContainsFunc(fate.Path, func(site ssa.CallInstruction) bool { return deferred[site.Parent()] }) ||
+				fate.Kind != effects.ErrorDropped && deferred[fate.Func]
+		})
+	})
 }
 
 func reportDeferred(pass *rule.Pass, row *effects.Entry, fate effects.ErrorFate, deferrer *ssa.Function, en *program.Entry) {

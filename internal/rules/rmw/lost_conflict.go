@@ -142,6 +142,9 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 	}
 	switch l.entry.Kind {
 	case program.EntryHTTP, program.EntryGRPC, program.EntryWebhook:
+		if answersProbe(l.fate) {
+			return false // whoever probes comes again, and the object is read anew
+		}
 		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
 		l.how = "fails the request"
 		if l.fate.Kind == effects.ErrorDropped && ignored(l.fate) {
@@ -150,12 +153,21 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 		return true
 	case program.EntryInformer:
 		l.severity, l.reason, l.how = finding.High, "an event handler is not called again", "is logged at most"
-		return l.fate.Kind == effects.ErrorDropped
+		return l.fate.Kind == effects.ErrorDropped && !pass.Program.Informs(l.entry, row.Kind) // the change that caused the conflict is an event
 	case program.EntryReconcile:
 		l.severity, l.reason, l.how = finding.High, "no controller watches the kind, so nothing starts the reconcile again", "is not returned"
 		return l.fate.Kind == effects.ErrorDropped && !pass.Program.Watched(row.Kind) && row.Kind.Name != "" && !primary(l)
 	}
 	return false // health checks, metrics, tests
+}
+
+// answersProbe tells whether an error comes through a function of the shape of a health check, which gives no answer but an error.
+func answersProbe(fate effects.ErrorFate) bool {
+	isCheck := func(fn *ssa.Function) bool {
+		sig := fn.Signature
+		return sig.Params().Len() == 1 && program.IsNamed(sig.Params().At(0).Type(), "net/http", "Request") && sig.Results().Len() == 1 && returnsError(fn)
+	}
+	return isCheck(fate.Func) || slices.ContainsFunc(fate.Path, func(site ssa.CallInstruction) bool { return isCheck(site.Parent()) })
 }
 
 // ignored tells whether nobody looks at the error at all.

@@ -50,8 +50,8 @@ type stake struct {
 // what was read, or a single writer.
 func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 	for _, ch := range s.Sent() {
-		if s.Merges(ch) {
-			continue // the server merges the list by element
+		if s.Merges(ch) || !s.Mentioned(ch) {
+			continue // the server merges the list by element, or the patch is about other fields
 		}
 		st := stake{story: s, change: ch, field: ch.Path}
 		st.harm = harmOf(s, ch)
