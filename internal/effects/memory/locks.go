@@ -43,6 +43,8 @@ type Flow struct {
 	points map[ssa.Instruction]*Point
 	// Exits are the returns that may leave with a lock taken here.
 	Exits []Exit
+	// Twice are the locks that a path releases again after it has released them.
+	Twice []Twice
 	// cut is set when the function has too many paths to follow them all.
 	cut bool
 }

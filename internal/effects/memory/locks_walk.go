@@ -21,12 +21,13 @@ type path struct {
 	held    []Holding
 	dropped []Lock
 	defers  []*ssa.Defer
+	freed   []freed
 	// known are the tests whose outcome the path decided, and flags it set.
 	known map[ssa.Value]bool
 }
 
 func (s *path) clone() *path {
-	return &path{slices.Clone(s.held), slices.Clone(s.dropped), slices.Clone(s.defers), maps.Clone(s.known)}
+	return &path{slices.Clone(s.held), slices.Clone(s.dropped), slices.Clone(s.defers), slices.Clone(s.freed), maps.Clone(s.known)}
 }
 
 // walker follows the paths of one function.
@@ -36,6 +37,7 @@ type walker struct {
 	flow    *Flow
 	net     *net
 	tracked map[ssa.Value]bool
+	often   map[Place]bool // locks that the function releases in several places
 	seen    map[string]bool
 	ids     map[any]int
 	steps   int
@@ -47,6 +49,7 @@ func (l *Locks) walk(fn *ssa.Function) (*Flow, *net) {
 		flow:    &Flow{Func: fn, points: make(map[ssa.Instruction]*Point)},
 		net:     new(net),
 		tracked: trackedTests(fn),
+		often:   l.releasedOften(fn),
 		seen:    make(map[string]bool),
 		ids:     make(map[any]int),
 	}
@@ -182,6 +185,9 @@ func (w *walker) key(b *ssa.BasicBlock, s *path) string {
 	for _, d := range s.defers {
 		put(w.id(d))
 	}
+	for _, f := range s.freed {
+		put(w.id(f))
+	}
 	key = append(key, '|')
 	var known []int
 	for v, outcome := range s.known {
@@ -271,7 +277,7 @@ func (w *walker) call(site ssa.CallInstruction, s *path) bool {
 	case opAcquire:
 		w.acquire(Holding{op.lock, op.mode, site}, s)
 	case opRelease:
-		w.release(op.lock, s)
+		w.releaseAt(site, op, s)
 	case noOp:
 		if neverReturns(site) {
 			return false
@@ -282,6 +288,7 @@ func (w *walker) call(site ssa.CallInstruction, s *path) bool {
 }
 
 func (w *walker) acquire(h Holding, s *path) {
+	s.freed = slices.DeleteFunc(s.freed, func(f freed) bool { return f.lock.Place == h.Lock.Place })
 	if i := slices.IndexFunc(s.dropped, func(d Lock) bool { return d == h.Lock || d.Place == h.Lock.Place }); i >= 0 {
 		// A lock of the caller that was given up for a while: the caller has it again.
 		s.dropped = slices.Delete(s.dropped, i, i+1)
@@ -293,7 +300,19 @@ func (w *walker) acquire(h Holding, s *path) {
 	}
 }
 
+// release gives up a lock: one that is held here, or one of the caller.
 func (w *walker) release(lock Lock, s *path) {
+	if s.free(lock) {
+		return
+	}
+	if !slices.Contains(s.dropped, lock) {
+		s.dropped = append(s.dropped, lock)
+	}
+	w.net.gives(lock)
+}
+
+// free takes a lock off those that are held; false when it is not among them.
+func (s *path) free(lock Lock) bool {
 	match := func(same func(Holding) bool) bool {
 		for i := len(s.held) - 1; i >= 0; i-- {
 			if same(s.held[i]) {
@@ -303,14 +322,8 @@ func (w *walker) release(lock Lock, s *path) {
 		}
 		return false
 	}
-	if match(func(h Holding) bool { return h.Lock == lock }) ||
-		match(func(h Holding) bool { return h.Lock.Place == lock.Place }) {
-		return
-	}
-	if !slices.Contains(s.dropped, lock) {
-		s.dropped = append(s.dropped, lock)
-	}
-	w.net.gives(lock)
+	return match(func(h Holding) bool { return h.Lock == lock }) ||
+		match(func(h Holding) bool { return h.Lock.Place == lock.Place })
 }
 
 // callee applies what a call leaves behind: locks taken for the caller, or given up for it.
