@@ -74,6 +74,8 @@ type Concurrency struct {
 	lateAt  map[lateKey]bool
 	setUp   map[lateKey]bool
 	once    map[*ssa.Function]bool
+	// again are the functions that run again and again, found when first asked for.
+	again map[*ssa.Function]bool
 }
 
 // Concurrency finds the roots of the program and what each of them runs.

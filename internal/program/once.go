@@ -37,6 +37,61 @@ func (c *Concurrency) calledOnce(fn *ssa.Function, depth int) bool {
 	return once
 }
 
+// RunsAgain tells whether the code shows that an instruction runs again and again: it stands in a loop, or what is called
+// in a loop or by a framework for each event leads to it.
+func (p *Program) RunsAgain(instr ssa.Instruction) bool {
+	c := p.Concurrency()
+	if c.again == nil {
+		c.findAgain()
+	}
+	return c.InLoop(instr) || c.again[instr.Parent()]
+}
+
+// findAgain finds the functions that run again and again.
+func (c *Concurrency) findAgain() {
+	c.again = make(map[*ssa.Function]bool)
+	var queue []*ssa.Function
+	add := func(fn *ssa.Function) {
+		if !c.again[fn] {
+			c.again[fn] = true
+			queue = append(queue, fn)
+		}
+	}
+	for _, e := range c.p.Entries {
+		switch e.Kind {
+		case EntryMain, EntryRunnable, EntryElected, EntryTest:
+		default:
+			add(e.Func)
+		}
+	}
+	for _, fn := range c.p.Funcs {
+		if c.p.InTest(fn) {
+			continue
+		}
+		for site := range Sites(fn) {
+			if !c.InLoop(site) || c.oneOfEach(site) {
+				continue
+			}
+			for _, e := range c.p.Callees(site) {
+				if !e.UnderOnce() {
+					add(e.Callee)
+				}
+			}
+		}
+	}
+	for len(queue) > 0 {
+		fn := queue[0]
+		queue = queue[1:]
+		for site := range Sites(fn) {
+			for _, e := range c.p.Callees(site) {
+				if !e.UnderOnce() {
+					add(e.Callee)
+				}
+			}
+		}
+	}
+}
+
 // FewTimes tells whether an instruction runs at most a few times in the life of the process, once for each place that leads
 // to it: none of them is in a loop, and all of them start at main, at a runnable, at a package variable or under a sync.Once.
 func (p *Program) FewTimes(instr ssa.Instruction) bool {

@@ -84,8 +84,8 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 				return false
 			}
 		case *ssa.Alloc:
-			if m.madeBy(x, a, b, meeting) || m.madeForCall(x, meeting) {
-				return false
+			if m.Program.RunsAgain(x) || m.madeBy(x, a, b, meeting) || m.madeForCall(x, meeting) {
+				return false // there are many: that two goroutines have the same one is not shown
 			}
 		default:
 			return false
