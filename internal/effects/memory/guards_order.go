@@ -16,11 +16,10 @@ func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
 	return m.setsUp(a, meeting.A) || m.setsUp(b, meeting.B) || m.before(a, b, meeting.B) || m.before(b, a, meeting.A)
 }
 
-// setsUp tells whether an access is a write that is made once, by what itself runs once in the life of the process: a part
-// of setting up. Whoever else runs then is most often started, registered or made known by it later, in ways that types do
-// not show.
+// setsUp tells whether an access is a write that the start of the program, or of its leadership, makes once: a part of
+// setting up. Who else runs is most often started, registered or told of the object later, in ways that types do not show.
 func (m *Memory) setsUp(a *Access, by *program.Root) bool {
-	return a.Write && by.Known() && !by.Parallel && !by.Again && !m.Program.RunsAgain(a.At)
+	return a.Write && a.Place.Local == nil && by.Entry != nil && !by.Parallel && !by.Again && !m.Program.RunsAgain(a.At)
 }
 
 // before tells whether one access comes before another, or after the goroutine of the other has ended.

@@ -84,14 +84,23 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 				return false
 			}
 		case *ssa.Alloc:
-			if m.Program.RunsAgain(x) || m.madeBy(x, a, b, meeting) || m.madeForCall(x, meeting) {
-				return false // there are many: that two goroutines have the same one is not shown
+			if m.madeBy(x, a, b, meeting) || m.madeForCall(x, meeting) {
+				return false
+			}
+			if m.Program.RunsAgain(x) && !m.startedWith(meeting) && !m.common(a, b, meeting) {
+				return false // there are many, and nothing shows that the two have the same one
 			}
 		default:
 			return false
 		}
 	}
 	return true
+}
+
+// startedWith tells whether one of two goroutines starts the other, which then has what it was given.
+func (m *Memory) startedWith(meeting program.Meeting) bool {
+	c := m.Program.Concurrency()
+	return c.StartsRoot(meeting.A, meeting.B) || c.StartsRoot(meeting.B, meeting.A)
 }
 
 // private tells whether an access surely touches an object that its goroutine made for itself.
@@ -123,6 +132,8 @@ func (m *Memory) madeBy(alloc *ssa.Alloc, a, b *Access, meeting program.Meeting)
 	switch {
 	case meeting.A == meeting.B:
 		return makes(meeting.A) || m.madeForEach(alloc, meeting.A)
+	case makes(meeting.A) && makes(meeting.B):
+		return true
 	case c.StartsRoot(meeting.A, meeting.B) || c.StartsRoot(meeting.B, meeting.A):
 		return (makes(meeting.A) || makes(meeting.B)) && !m.afterStart(a, b, meeting)
 	}
