@@ -144,7 +144,7 @@ func (p *Program) edges(site ssa.CallInstruction, dynamic []*ssa.Function) []Edg
 		return edges
 	}
 	for i, arg := range common.Args {
-		for _, fn := range p.functionsOf(arg) {
+		for _, fn := range p.FunctionsOf(arg) {
 			edges = append(edges, Edge{Site: site, Callee: fn, How: argHow, Arg: i})
 		}
 	}
@@ -198,9 +198,9 @@ func (p *Program) howPassed(site ssa.CallInstruction) How {
 	return PassesTo
 }
 
-// functionsOf returns the own functions that v holds directly: a function, a closure, a bound method, or one of these
+// FunctionsOf returns the own functions that v holds directly: a function, a closure, a bound method, or one of these
 // converted to a named function type.
-func (p *Program) functionsOf(v ssa.Value) []*ssa.Function {
+func (p *Program) FunctionsOf(v ssa.Value) []*ssa.Function {
 	for {
 		switch x := v.(type) {
 		case *ssa.ChangeType:

@@ -172,7 +172,7 @@ func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 			}
 		}
 		if row.Name == "Add" || row.Effect == kube.RegisterLeaderRunnable {
-			for _, fn := range f.p.functionsOf(arg) {
+			for _, fn := range f.p.FunctionsOf(arg) {
 				domain, because := mgr.electedDomain("is a plain runnable")
 				f.add(&Entry{Func: fn, Kind: EntryRunnable, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr,
 					sites: []ssa.CallInstruction{site}})
@@ -215,7 +215,7 @@ func (f *finder) leaderDecorator(registered []types.Type) *ssa.Function {
 
 func (f *finder) everyReplica(site ssa.CallInstruction) {
 	for _, arg := range flatten(site.Common().Args) {
-		for _, fn := range f.p.functionsOf(arg) {
+		for _, fn := range f.p.FunctionsOf(arg) {
 			kind, because := EntryHTTP, "HTTP handlers run on every replica"
 			if fn.Signature.Results().Len() == 1 && fn.Signature.Params().Len() == 1 && isRequest(fn.Signature.Params().At(0).Type()) {
 				kind, because = EntryProbe, "health checks run on every replica"
@@ -267,7 +267,7 @@ func flatten(args []ssa.Value) []ssa.Value {
 // informer handles event handlers, map functions and index functions: they run in informer goroutines.
 func (f *finder) informer(site ssa.CallInstruction, row *kube.Call) {
 	for _, arg := range flatten(site.Common().Args) {
-		for _, fn := range f.p.functionsOf(arg) {
+		for _, fn := range f.p.FunctionsOf(arg) {
 			f.add(f.informerAt(fn, site))
 		}
 		for _, t := range f.p.concreteTypes(arg) {
@@ -306,7 +306,7 @@ func (f *finder) callbackFields() {
 			continue
 		}
 		for _, store := range f.p.stores.fieldSites[key] {
-			for _, fn := range f.p.functionsOf(store.Val) {
+			for _, fn := range f.p.FunctionsOf(store.Val) {
 				f.callback(key, field, fn, store)
 			}
 		}

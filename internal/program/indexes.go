@@ -21,7 +21,7 @@ type Index struct {
 func (p *Program) Indexes() []Index {
 	var out []Index
 	add := func(v ssa.Value, at ssa.Instruction) {
-		for _, fn := range p.functionsOf(v) {
+		for _, fn := range p.FunctionsOf(v) {
 			if p.Own(fn) && !slices.ContainsFunc(out, func(i Index) bool { return i.Func == fn }) {
 				out = append(out, Index{fn, at})
 			}

@@ -83,6 +83,9 @@ func (c *Concurrency) findAgain() {
 		fn := queue[0]
 		queue = queue[1:]
 		for site := range Sites(fn) {
+			if c.oneOfEach(site) {
+				continue // another one each time
+			}
 			for _, e := range c.p.Callees(site) {
 				if !e.UnderOnce() {
 					add(e.Callee)
@@ -142,7 +145,7 @@ func (p *Program) onceVariable(fn *ssa.Function) bool {
 		if row == nil || row.Effect != kube.RunOnce {
 			continue
 		}
-		if slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return slices.Contains(p.functionsOf(arg), fn) }) {
+		if slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return slices.Contains(p.FunctionsOf(arg), fn) }) {
 			return true
 		}
 	}

@@ -30,7 +30,18 @@ func (m *Memory) before(a, b *Access, of *program.Root) bool {
 	if of.Entry != nil {
 		return false // no group counts what others run
 	}
+	if startedAndAwaited(of, a.Func()) {
+		return true
+	}
 	return slices.ContainsFunc(m.groupsOf(of), func(group Place) bool { return m.waitedFor(a.At, group, 0) })
+}
+
+// startedAndAwaited tells whether a goroutine is started by calls of fn only, each of which comes back when it has ended:
+// what fn does comes before or after.
+func startedAndAwaited(r *program.Root, fn *ssa.Function) bool {
+	return len(r.Sites) > 0 && !slices.ContainsFunc(r.Sites, func(s ssa.CallInstruction) bool {
+		return s.Parent() != fn || !program.WaitsForStarted(s)
+	})
 }
 
 // waitDepth bounds the calls that are followed back to a wait.

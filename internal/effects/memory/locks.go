@@ -25,7 +25,8 @@ type Locks struct {
 	entry     map[*ssa.Function]*entryHeld
 	acquirers map[Place][]ssa.CallInstruction // made when first asked for
 	flags     map[*ssa.Function][]*ssa.Parameter
-	asking    map[*ssa.Function]bool // functions whose callers are being asked what they hold
+	handed    map[ssa.CallInstruction][]program.Edge // functions that a call gives to a helper which calls them
+	asking    map[*ssa.Function]bool                 // functions whose callers are being asked what they hold
 }
 
 // Holding is a lock that is held, and since where.
@@ -73,6 +74,7 @@ func buildLocks(p *program.Program) *Locks {
 		flows:   make(map[*ssa.Function]*Flow),
 		nets:    make(map[*ssa.Function]*net),
 		asking:  make(map[*ssa.Function]bool),
+		handed:  make(map[ssa.CallInstruction][]program.Edge),
 	}
 	l.findFlags()
 	l.walkAll()

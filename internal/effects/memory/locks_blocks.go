@@ -134,7 +134,7 @@ func (l *Locks) sumBlocks() {
 			queue = append(queue, fn)
 		}
 	}
-	spreadUp(l.program, queue, func(fn *ssa.Function, e program.Edge) bool { return l.handBlocks(fn, e) })
+	l.spreadUp(queue, func(fn *ssa.Function, e program.Edge) bool { return l.handBlocks(fn, e) })
 }
 
 func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
@@ -176,7 +176,7 @@ func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
 		return nil
 	}
 	var out []*Block
-	for _, e := range l.program.Callees(site) {
+	for _, e := range l.calleesAt(site) {
 		if runsLater(e) {
 			continue
 		}

@@ -86,7 +86,7 @@ func (l *Locks) sumTakes() {
 			queue = append(queue, fn)
 		}
 	}
-	spreadUp(l.program, queue, func(fn *ssa.Function, e program.Edge) bool { return l.handTakes(fn, e) })
+	l.spreadUp(queue, func(fn *ssa.Function, e program.Edge) bool { return l.handTakes(fn, e) })
 }
 
 // givenBefore are the locks of callers that are given up on every path before an instruction.
@@ -100,7 +100,7 @@ func (l *Locks) givenBefore(instr ssa.Instruction) []Place {
 
 // spreadUp hands facts of functions up to their callers until nothing changes. hand tells whether the caller learned
 // something. What runs in another goroutine is not handed up.
-func spreadUp(p *program.Program, queue []*ssa.Function, hand func(callee *ssa.Function, e program.Edge) bool) {
+func (l *Locks) spreadUp(queue []*ssa.Function, hand func(callee *ssa.Function, e program.Edge) bool) {
 	waiting := make(map[*ssa.Function]bool, len(queue))
 	for _, fn := range queue {
 		waiting[fn] = true
@@ -109,12 +109,17 @@ func spreadUp(p *program.Program, queue []*ssa.Function, hand func(callee *ssa.F
 		fn := queue[0]
 		queue = queue[1:]
 		waiting[fn] = false
-		for _, e := range p.Callers(fn) {
-			if runsLater(e) || !hand(fn, e) || waiting[e.Caller()] {
+		for _, by := range l.program.Callers(fn) {
+			if runsLater(by) {
 				continue
 			}
-			waiting[e.Caller()] = true
-			queue = append(queue, e.Caller())
+			for _, e := range l.upward(fn, by) {
+				if !hand(fn, e) || waiting[e.Caller()] {
+					continue
+				}
+				waiting[e.Caller()] = true
+				queue = append(queue, e.Caller())
+			}
 		}
 	}
 }
@@ -197,7 +202,7 @@ func (l *Locks) TakesAt(site ssa.CallInstruction) []*Take {
 		return nil // it runs at the end, under other locks
 	}
 	var out []*Take
-	for _, e := range l.program.Callees(site) {
+	for _, e := range l.calleesAt(site) {
 		if runsLater(e) {
 			continue
 		}

@@ -52,7 +52,7 @@ func (m *Memory) mixedAt(place Place, plain []*Access, atomics []ssa.CallInstruc
 			if !a.Write && !changes(site) || apart(a.Base, base(site.Common().Args[0])) {
 				continue // both only read, or another one
 			}
-			if meeting, ok := m.Program.Concurrency().Meet(a.At, site); ok && meeting.Sure() && !m.private(a, a, meeting) {
+			if meeting, ok := m.Program.Concurrency().Meet(a.At, site); ok && meeting.Sure() && m.mixes(a, site, meeting) {
 				told[a.Func()] = true
 				out = append(out, Mixed{place, a, site, meeting})
 				break
@@ -60,6 +60,12 @@ func (m *Memory) mixedAt(place Place, plain []*Access, atomics []ssa.CallInstruc
 		}
 	}
 	return out
+}
+
+// mixes tells whether a plain access and an atomic one that meet are to one variable, and not ordered in another way.
+func (m *Memory) mixes(a *Access, site ssa.CallInstruction, meeting program.Meeting) bool {
+	other := &Access{Place: a.Place, At: site, Base: base(site.Common().Args[0]), Type: a.Type}
+	return m.shared(a, other, meeting) && !m.private(a, other, meeting) && !m.ordered(a, other, meeting)
 }
 
 // copied finds structs that are copied as a whole although sync/atomic changes one of their fields.
