@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"slices"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -148,7 +150,7 @@ func (e *Effects) leaves(l *Leaving, receives []*ChannelOp) bool {
 // excused tells whether a case of the receiver's select leaves nobody behind: it comes with the end of the process, or is
 // signalled under a lock that the sender holds while it sends.
 func (e *Effects) excused(send, instead *ChannelOp) bool {
-	if e.EndsWithProcess(instead.Value) {
+	if e.EndsWithProcess(instead.Value) || e.saidBySender(send, instead) {
 		return true
 	}
 	held := e.LocksAround(send.Instr)
@@ -167,6 +169,75 @@ func (e *Effects) excused(send, instead *ChannelOp) bool {
 		}
 	}
 	return true
+}
+
+// saidBySender tells whether a receiver takes another case only when the sender's side says that it is done: all that is
+// sent on that case's channel comes behind the call that leads to the send.
+func (e *Effects) saidBySender(send, instead *ChannelOp) bool {
+	said := false
+	for _, c := range instead.Channels {
+		if c.ForeignSends {
+			return false
+		}
+		for _, signal := range c.Signals() {
+			if said = e.behindCallOf(signal, send.Func); !said {
+				return false
+			}
+		}
+	}
+	return said
+}
+
+// behindCallOf tells whether an operation comes behind a call that runs fn.
+func (e *Effects) behindCallOf(op *ChannelOp, fn *ssa.Function) bool {
+	for site := range program.Sites(op.Func) {
+		call, ok := site.(*ssa.Call)
+		if ok && Before(call, op.Instr) && e.MayRun(call, map[*ssa.Function]bool{fn: true}) {
+			return true
+		}
+	}
+	return false
+}
+
+// HearsToo tells whether the sender waits, between its sends, for the very word at which the receiver leaves: only a word
+// that comes at the moment of a send leaves it behind.
+func (e *Effects) HearsToo(l *Leaving) bool {
+	if l.Instead == nil {
+		return false
+	}
+	for _, op := range e.Channels().In(l.Send.Func) {
+		if op.Kind != ChannelReceive || op.Select == nil {
+			continue
+		}
+		for _, c := range op.Channels {
+			if slices.Contains(l.Instead.Channels, c) {
+				return true
+			}
+		}
+		if sameChannel(e.Program, op.Value, l.Instead.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameChannel tells whether two operands are the same field of own code.
+func sameChannel(p *program.Program, a, b ssa.Value) bool {
+	x, ok := fieldOfLoad(a)
+	y, same := fieldOfLoad(b)
+	return ok && same && x == y && p.OwnType(x.Type)
+}
+
+func fieldOfLoad(v ssa.Value) (program.FieldKey, bool) {
+	load, ok := v.(*ssa.UnOp)
+	if !ok {
+		return program.FieldKey{}, false
+	}
+	addr, ok := load.X.(*ssa.FieldAddr)
+	if !ok {
+		return program.FieldKey{}, false
+	}
+	return program.FieldKeyOf(addr.X.Type(), addr.Field)
 }
 
 // leavesFrom looks at the ways out next to one receive: the other cases of its select, and what follows once a value came

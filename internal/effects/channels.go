@@ -160,6 +160,14 @@ func isDone(p *program.Program, v ssa.Value) bool {
 	return false
 }
 
+// DoneOf returns the context whose Done channel an operand is, or nil.
+func DoneOf(v ssa.Value) ssa.Value {
+	if call, ok := stripped(v).(*ssa.Call); ok && isDoneCall(call) {
+		return program.Receiver(call)
+	}
+	return nil
+}
+
 // isMethodOf tells whether the call is of the named method of the named type (or interface).
 func isMethodOf(site ssa.CallInstruction, pkg, typ, method string) bool {
 	target := program.Target(site)

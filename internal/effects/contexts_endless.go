@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -31,11 +32,23 @@ func (c *Contexts) EndsEarly(reach *InReach) bool {
 		switch {
 		case o.Kind == RequestContext || o.Bounded:
 			return true
-		case o.Cancellable && o.Kind == BackgroundContext && o.Root.Parent() != nil && c.p.DomainOf(o.Root.Parent()).Worst() != program.StartUp:
+		case o.Cancellable && o.Kind == BackgroundContext && c.againAndAgain(o.Root):
 			return true
 		}
 	}
 	return false
+}
+
+// againAndAgain tells whether a context is made more than a few times in the life of the process.
+func (c *Contexts) againAndAgain(root ssa.Value) bool {
+	made, ok := root.(ssa.Instruction)
+	return ok && made.Parent() != nil && !c.p.FewTimes(made)
+}
+
+// InSight tells whether all that a context in reach can be is known. What comes from where the code does not show may be
+// anything.
+func (c *Contexts) InSight(reach *InReach) bool {
+	return !slices.ContainsFunc(c.Behind(reach), func(o ContextOrigin) bool { return o.Kind == UnknownContext })
 }
 
 // Behind returns the origins of a context in reach.

@@ -225,16 +225,20 @@ func isPointerToContext(t types.Type) bool {
 	return ok && isContextType(ptr.Elem())
 }
 
-// StopInReach returns the stop channel that a function has: a parameter, a captured variable, or a field of a parameter
-// that is a channel of empty structs to receive from. "" if there is none.
-func StopInReach(fn *ssa.Function) string {
+// TakesStop tells whether a function is given a stop channel: a parameter, or a field of one that is no receiver, that is a
+// channel of empty structs to receive from.
+func TakesStop(fn *ssa.Function) bool {
 	isStop := func(t types.Type) bool {
 		ch, ok := t.Underlying().(*types.Chan)
 		return ok && ch.Dir() == types.RecvOnly && isEmptyStruct(ch.Elem())
 	}
-	for _, param := range fn.Params {
+	params := fn.Params
+	if fn.Signature.Recv() != nil && len(params) > 0 {
+		params = params[1:]
+	}
+	for _, param := range params {
 		if isStop(param.Type()) {
-			return "parameter " + param.Name()
+			return true
 		}
 		named := program.Named(param.Type())
 		if named == nil {
@@ -243,10 +247,10 @@ func StopInReach(fn *ssa.Function) string {
 		if s, ok := named.Underlying().(*types.Struct); ok {
 			for f := range s.Fields() {
 				if isStop(f.Type()) {
-					return "field " + named.Obj().Name() + "." + f.Name()
+					return true
 				}
 			}
 		}
 	}
-	return ""
+	return false
 }

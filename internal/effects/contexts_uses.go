@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -131,7 +132,54 @@ func FallsBack(site ssa.CallInstruction) bool {
 			return true
 		}
 	}
-	return returnedInstead(site)
+	return returnedInstead(site) || replaced(site)
+}
+
+// replaced tells whether a new context is only what a variable begins with: another one is assigned to it where there is
+// one.
+func replaced(site ssa.CallInstruction) bool {
+	fresh := site.Value()
+	if fresh == nil {
+		return false
+	}
+	for _, ref := range refs(fresh) {
+		switch x := ref.(type) {
+		case *ssa.Phi:
+			if slices.ContainsFunc(x.Edges, func(v ssa.Value) bool { return v != fresh && !derivesFrom(v, x) && !derivesFrom(v, fresh) }) {
+				return true
+			}
+		case *ssa.Store:
+			cell, ok := x.Addr.(*ssa.Alloc)
+			if ok && slices.ContainsFunc(refs(cell), func(other ssa.Instruction) bool {
+				store, ok := other.(*ssa.Store)
+				return ok && store.Addr == cell && store.Val != fresh && !derivesFrom(store.Val, cell) && !derivesFrom(store.Val, fresh) && MayPrecede(x, store)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// derivesFrom tells whether a context is made by calls that take one which comes from somewhere: WithTimeout(ctx, d).
+func derivesFrom(v, from ssa.Value) bool {
+	for range 8 {
+		switch x := v.(type) {
+		case *ssa.Extract:
+			v = x.Tuple
+			continue
+		case *ssa.UnOp:
+			v = x.X
+		case *ssa.Call:
+			if v = ContextArgument(x); v == nil {
+				return false
+			}
+		}
+		if v == from {
+			return true
+		}
+	}
+	return false
 }
 
 // returnedInstead tells whether a function hands a new context back where it has none to hand on: some other return of it

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -333,7 +334,7 @@ func leavesProgram(p *program.Program, made ssa.Value) bool {
 }
 
 // WaitsForNothing recognises a goroutine whose only way out is the end of a context that nothing ends: some caller of the
-// function that starts it gives it Background. It returns that wait, or nil.
+// function that starts it gives it Background, and does so again and again. It returns that wait, or nil.
 func (g *Goroutines) WaitsForNothing(spawn Spawn) *Endless {
 	if len(spawn.Body.Blocks) > 3 {
 		return nil // does more than wait
@@ -364,10 +365,23 @@ func (g *Goroutines) WaitsForNothing(spawn Spawn) *Endless {
 	return nil
 }
 
+// setsUp tells whether a context is made by code that sets the process up: by main, or by what gives a manager its
+// controllers.
+func (g *Goroutines) setsUp(root ssa.Value) bool {
+	made, ok := root.(ssa.Instruction)
+	if !ok {
+		return false
+	}
+	fn := made.Parent()
+	return g.p.DomainOf(fn).Worst() == program.StartUp || slices.ContainsFunc(fn.Params, func(param *ssa.Parameter) bool {
+		return program.IsNamed(param.Type(), "sigs.k8s.io/controller-runtime/pkg/manager", "Manager")
+	})
+}
+
 // someUnending tells whether one of the contexts that a value can be is never ended.
 func (g *Goroutines) someUnending(ctx ssa.Value) bool {
 	for _, o := range g.contexts.Of(ctx) {
-		if o.Kind == BackgroundContext && !o.Bounded && !o.Cancellable && o.Deferred == nil {
+		if o.Kind == BackgroundContext && !o.Bounded && !o.Cancellable && o.Deferred == nil && g.contexts.againAndAgain(o.Root) && !g.setsUp(o.Root) {
 			return true
 		}
 	}

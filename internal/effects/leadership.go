@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -76,6 +77,11 @@ func (e *Effects) endsWithLeadership() bool {
 		}
 	}
 	return false
+}
+
+// EndsWithLeadership tells whether a context in reach is over when the leadership is lost, and the process goes on.
+func (e *Effects) EndsWithLeadership(reach *InReach) bool {
+	return slices.ContainsFunc(e.Contexts().Behind(reach), func(o ContextOrigin) bool { return o.Kind == LeaderContext }) && !e.endsWithLeadership()
 }
 
 // ends tells whether a function ends the process, panics, or calls a function value, which is how contexts are cancelled.

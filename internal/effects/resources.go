@@ -133,6 +133,9 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) || r.Stop == "Close" && g.livesOn(names) {
 		return nil
 	}
+	if g.deferredBefore(r, names) {
+		return nil
+	}
 	first := leakPoint{block: r.Site.Block()}
 	seen := make(map[leakPoint]bool)
 	queue := []leakPoint{first}

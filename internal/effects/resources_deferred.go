@@ -29,6 +29,21 @@ func (g *Goroutines) PilesUp(r Resource) *ssa.Defer {
 	return nil
 }
 
+// deferredBefore tells whether a defer statement that every way to the resource passes stops whatever a variable holds in
+// the end, and the resource is kept in that variable.
+func (g *Goroutines) deferredBefore(r Resource, names []ssa.Value) bool {
+	for site := range program.Sites(r.Site.Parent()) {
+		d, ok := site.(*ssa.Defer)
+		if !ok || !d.Block().Dominates(r.Site.Block()) || !Before(d, r.Site) {
+			continue
+		}
+		if closure, ok := d.Call.Value.(*ssa.MakeClosure); ok && g.closureStops(closure, names) {
+			return true
+		}
+	}
+	return false
+}
+
 // waitsBetween tells whether control that goes from one instruction back to another waits on each way: each round takes
 // its time, and how many there are is not given by data.
 func waitsBetween(from, to ssa.Instruction) bool {

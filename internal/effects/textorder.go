@@ -24,7 +24,11 @@ func (e *Effects) OrderedText(fate Fate) bool {
 	switch at := fate.At.(type) {
 	case *ssa.MapUpdate:
 		keys, _ := e.Program.String(at.Key)
-		return slices.ContainsFunc(keys, func(key string) bool { return order.keys[key] })
+		ordered := func(key string) bool { return order.keys[key] }
+		if _, helper := at.Key.(*ssa.Parameter); helper {
+			return len(keys) > 0 && !slices.ContainsFunc(keys, func(key string) bool { return !ordered(key) }) // of many keys, not all are this one
+		}
+		return slices.ContainsFunc(keys, ordered)
 	case *ssa.Store:
 		if addr, ok := at.Addr.(*ssa.FieldAddr); ok {
 			key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field)

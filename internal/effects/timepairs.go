@@ -204,12 +204,41 @@ func (e *Effects) OrderedToo(t TimePair) bool {
 	for _, b := range t.Func().Blocks {
 		for _, instr := range b.Instrs {
 			op, x, y := timeOperands(instr)
-			if op != "" && op != "Equal" && (e.sameTime(x, t.X) || e.sameTime(y, t.Y) || e.sameTime(x, t.Y) || e.sameTime(y, t.X)) {
-				return true
+			if op == "" || op == "Equal" {
+				continue
+			}
+			x, y = bareTime(x), bareTime(y)
+			for _, asked := range []ssa.Value{bareTime(t.X), bareTime(t.Y)} {
+				if e.sameTime(x, asked) || e.sameTime(y, asked) {
+					return true
+				}
 			}
 		}
 	}
 	return false
+}
+
+// bareTime returns what a wrapped time is read from: for t.Time, of a metav1.Time, where that is.
+func bareTime(v ssa.Value) ssa.Value {
+	load, ok := v.(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return v
+	}
+	if addr, ok := load.X.(*ssa.FieldAddr); ok && program.IsNamed(addr.X.Type(), metaPath, "Time") {
+		return addr.X
+	}
+	return v
+}
+
+// Heap tells whether a comparison orders a heap of the process: whose turn comes first among equals is nobody's concern.
+func (t TimePair) Heap() bool {
+	recv := t.Func().Signature.Recv()
+	if recv == nil {
+		return false
+	}
+	pushes, _, _ := types.LookupFieldOrMethod(recv.Type(), true, t.Func().Pkg.Pkg, "Push")
+	pops, _, _ := types.LookupFieldOrMethod(recv.Type(), true, t.Func().Pkg.Pkg, "Pop")
+	return pushes != nil && pops != nil
 }
 
 // aboutNil tells whether a condition asks for nothing but whether something is there.

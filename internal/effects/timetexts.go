@@ -96,6 +96,37 @@ func (e *Effects) layoutOf(call *ssa.Call) string {
 	return layouts[0]
 }
 
+// Embedded tells whether a text is put between others by a format: it is a piece of something that is no time.
+func (t TimeText) Embedded() bool {
+	for _, ref := range refs(t.At) {
+		boxed, ok := ref.(*ssa.MakeInterface)
+		if !ok {
+			continue
+		}
+		for _, use := range refs(boxed) {
+			store, ok := use.(*ssa.Store)
+			if !ok {
+				continue
+			}
+			if at, ok := store.Addr.(*ssa.IndexAddr); ok && amongOthers(at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// amongOthers tells whether an element is one of several.
+func amongOthers(at *ssa.IndexAddr) bool {
+	others := 0
+	for _, ref := range refs(at.X) {
+		if _, ok := ref.(*ssa.IndexAddr); ok {
+			others++
+		}
+	}
+	return others > 1
+}
+
 // ClaimsUTC tells whether the layout of a text says UTC or Z as fixed letters, whatever zone the time is in.
 func (t TimeText) ClaimsUTC() bool {
 	rest := strings.NewReplacer("Z07:00:00", "", "Z07:00", "", "Z070000", "", "Z0700", "", "Z07", "").Replace(t.Layout)

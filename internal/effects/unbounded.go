@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -20,7 +21,8 @@ type Unbounded struct {
 	Why string
 	// AtShutdown is set for calls that the end of the process waits for.
 	AtShutdown bool
-	// Local is set for programs that are run on the same machine.
+	// Local is set where the machine is likely to see to an end: programs that run on it, and connections, which the
+	// kernel gives up after two minutes.
 	Local bool
 }
 
@@ -61,7 +63,7 @@ func (e *Effects) unbounded(site ssa.CallInstruction) (Unbounded, bool) {
 			return Unbounded{Site: site, Root: root, Why: "its context has no deadline", AtShutdown: true}, true
 		}
 	case pkg == "net" && recv == "" && name == "Dial":
-		return Unbounded{Site: site, Root: site.Value(), Why: "net.Dial has no timeout of its own"}, true
+		return Unbounded{Site: site, Root: site.Value(), Why: "net.Dial has no timeout of its own", Local: true}, !unixSocket(site)
 	case pkg == "os/exec" && recv == "Cmd" && (name == "Run" || name == "Output" || name == "CombinedOutput"):
 		return e.command(site)
 	case strings.Contains(name, "WaitForCacheSync") || strings.Contains(name, "WaitForNamedCacheSync"):
@@ -70,6 +72,12 @@ func (e *Effects) unbounded(site ssa.CallInstruction) (Unbounded, bool) {
 		return e.registry(site)
 	}
 	return Unbounded{}, false
+}
+
+// unixSocket tells whether a connection is one to a socket of the same machine: connect answers at once.
+func unixSocket(site ssa.CallInstruction) bool {
+	network, ok := program.Argument(site, 0).(*ssa.Const)
+	return ok && network.Value != nil && strings.HasPrefix(network.Value.ExactString(), `"unix`)
 }
 
 // endlessContext returns the root of a context that never got a deadline and is of one of the kinds, or nil.
@@ -134,7 +142,7 @@ func (e *Effects) clientWithoutTimeout(client ssa.Value) ssa.Value {
 			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
-		if !ok || setsField(alloc, "Timeout", "Transport") {
+		if !ok || setsField(alloc, "Timeout", "Transport") || assigned(alloc) {
 			return nil
 		}
 		for _, value := range e.fieldStores("Timeout", alloc) {
@@ -171,6 +179,14 @@ func (e *Effects) fieldStores(name string, alloc *ssa.Alloc) []ssa.Value {
 		return out
 	}
 	return nil
+}
+
+// assigned tells whether a struct is given the value of another one as a whole.
+func assigned(alloc *ssa.Alloc) bool {
+	return slices.ContainsFunc(refs(alloc), func(ref ssa.Instruction) bool {
+		store, ok := ref.(*ssa.Store)
+		return ok && store.Addr == alloc
+	})
 }
 
 // setsField tells whether one of the fields of a struct is stored to where the struct is made.
@@ -229,6 +245,24 @@ func (e *Effects) cacheSync(site ssa.CallInstruction) (Unbounded, bool) {
 		}
 	}
 	return Unbounded{}, false
+}
+
+// TakesOptions tells whether a call has no parameter for a context, and is given a list of options that was put together
+// elsewhere: a context may be among them.
+func TakesOptions(site ssa.CallInstruction) bool {
+	sig := site.Common().Signature()
+	if !sig.Variadic() || ContextArgument(site) != nil {
+		return false
+	}
+	last := sig.Params().Len() - 1
+	options, ok := program.Variadic(site, last)
+	if !ok {
+		return true
+	}
+	return slices.ContainsFunc(options, func(option ssa.Value) bool {
+		call, isCall := option.(*ssa.Call)
+		return isCall && ContextArgument(call) != nil
+	})
 }
 
 // registry judges a call to a container registry: without remote.WithContext it runs under Background.

@@ -110,6 +110,16 @@ func (e *Effects) zonedSchedule(schedule ssa.Value) bool {
 	return false
 }
 
+// namesLocal tells whether a date is put together in the zone of some time, or in time.Local by name: that zone is meant.
+func namesLocal(date *ssa.Call) bool {
+	zone := date.Call.Args[len(date.Call.Args)-1]
+	if isGlobal(zone, "time", "Local") {
+		return true
+	}
+	call, ok := zone.(*ssa.Call)
+	return ok && program.Target(call) != nil && program.Target(call).Name() == "Location"
+}
+
 // partDecides tells whether a part of a time is compared with something, or makes another time.
 func partDecides(v ssa.Value, depth int) bool {
 	if v.Referrers() == nil || depth > 4 {
@@ -136,7 +146,7 @@ func partDecides(v ssa.Value, depth int) bool {
 		case *ssa.Lookup:
 			return true
 		case *ssa.Call:
-			if t := program.Target(x); t != nil && t.Name() == "Date" && t.Pkg() != nil && t.Pkg().Path() == "time" {
+			if t := program.Target(x); t != nil && t.Name() == "Date" && t.Pkg() != nil && t.Pkg().Path() == "time" && !namesLocal(x) {
 				return true
 			}
 		}

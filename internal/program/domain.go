@@ -478,6 +478,12 @@ func (p *Program) closes() []ssa.CallInstruction {
 // LeaderChannel says in one clause why a receive from ch means leadership, or "" where it does not.
 func (p *Program) LeaderChannel(ch ssa.Value) string { return p.leaderChannel(ch) }
 
+// Unreached tells whether no entry point of the program leads to fn, although it has a start in sight: dead code, or code
+// for other programs.
+func (p *Program) Unreached(fn *ssa.Function) bool {
+	return p.DomainOf(fn).Worst() == Unknown && slices.ContainsFunc(p.Entries, func(e *Entry) bool { return e.Kind == EntryMain && !p.InTest(e.Func) })
+}
+
 // OnlyFromMain tells whether all ways to fn begin in main or a command and pass no go statement.
 func (p *Program) OnlyFromMain(fn *ssa.Function) bool {
 	any, all := false, true

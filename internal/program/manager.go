@@ -4,8 +4,10 @@ package program
 
 import (
 	"fmt"
+	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -32,6 +34,8 @@ type Manager struct {
 	Election Election
 	// Because is the reason for Election, in one clause.
 	Because string
+	// SaysOff is set where the options say in as many words, as they are made, that nobody is elected.
+	SaysOff bool
 	// Flag is the name of the flag that switches the election, where there is one.
 	Flag string
 	// Entries run on this manager.
@@ -78,6 +82,7 @@ func (p *Program) newManager(site ssa.CallInstruction) *Manager {
 		if IsNamed(arg.Type(), managerPkg, "Options") {
 			m := &Manager{Site: site}
 			m.Election, m.Because, m.Flag = p.election(arg)
+			m.SaysOff = p.saysOff(arg)
 			return m
 		}
 	}
@@ -128,6 +133,15 @@ func (p *Program) election(options ssa.Value) (Election, string, string) {
 		return ElectionOff, fmt.Sprintf("its manager's leader election is off by default (--%s)", flagName), flagName
 	}
 	return ElectionOff, "its manager's leader election is off", ""
+}
+
+// saysOff tells whether options of a manager say in as many words, where they are made, that nobody is elected.
+func (p *Program) saysOff(options ssa.Value) bool {
+	values, _ := p.FieldOf(options, "LeaderElection")
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v ssa.Value) bool {
+		c, ok := v.(*ssa.Const)
+		return !ok || c.Value == nil || constant.BoolVal(c.Value)
+	})
 }
 
 // managerOf finds the manager that a registration happens on: the receiver of Add, or what the builder was given.

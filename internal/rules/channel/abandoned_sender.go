@@ -48,6 +48,14 @@ func abandonedSender(p *rule.Pass) {
 		if p.Effects.OncePerProcess(l.Receiver) {
 			continue
 		}
+		// Both sides leave at the same word: it must come while the sender is about to send.
+		if p.Effects.HearsToo(l) && !p.Strict {
+			continue
+		}
+		// Nothing leads to the receiver, so that its end may well be the end of the process.
+		if l.Once && l.Local && l.Instead != nil && outOfSight(p, l) && !p.Strict {
+			continue
+		}
 		told[l.Channel] = true
 		// Two results of one goroutine and one way past both are one cause.
 		past := way{l.Sender.Start, l.Exit}
@@ -57,6 +65,23 @@ func abandonedSender(p *rule.Pass) {
 		ways[past] = true
 		tellAbandoned(p, l)
 	}
+}
+
+// outOfSight tells whether a receiver leaves with a context of which nothing is known, in code that nothing leads to.
+func outOfSight(p *rule.Pass, l *effects.Leaving) bool {
+	if p.Program.DomainOf(l.Receiver).Worst() != program.Unknown {
+		return false
+	}
+	ctx := effects.DoneOf(l.Instead.Value)
+	if ctx == nil {
+		return false
+	}
+	for _, o := range p.Effects.Contexts().Of(ctx) {
+		if o.Bounded || o.Cancellable || o.Kind != effects.UnknownContext {
+			return false
+		}
+	}
+	return true
 }
 
 // way is how a receiver leaves a goroutine behind.

@@ -107,10 +107,33 @@ func twiceByEntry(p *rule.Pass, c *effects.Channel, closes []*effects.ChannelOp)
 			if p.Effects.Recovers(e.Func) || p.Program.InTest(e.Func) {
 				continue
 			}
+			if madeAnew(p, c) {
+				continue // a method puts a new one in its place each time it runs
+			}
 			tellDouble(p, c, op, op, fmt.Sprintf("%s runs more than once", e))
 			return
 		}
 	}
+}
+
+// madeAnew tells whether a channel is made into a field of what is there already, by a function that may run again and
+// again: which close belongs to which channel is then a matter of time.
+func madeAnew(p *rule.Pass, c *effects.Channel) bool {
+	if p.Program.FewTimes(c.Make) {
+		return false
+	}
+	for _, ref := range *c.Make.Referrers() {
+		store, ok := ref.(*ssa.Store)
+		if !ok {
+			continue
+		}
+		if addr, ok := store.Addr.(*ssa.FieldAddr); ok {
+			if _, fresh := addr.X.(*ssa.Alloc); !fresh {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // repeated tells whether an entry is called again and again in one process.

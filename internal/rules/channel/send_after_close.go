@@ -193,6 +193,9 @@ func endedBefore(p *rule.Pass, g effects.Goroutine, cl *effects.ChannelOp) bool 
 	if g.Start.Parent() == cl.Func && !cl.Deferred && !effects.After(g.Start, cl.Instr) {
 		return true
 	}
+	if _, at, deferred := p.Effects.CloseAt(cl); deferred && g.Start.Parent() == at.Parent() && !effects.After(at, g.Start) && !effects.After(g.Start, at) {
+		return true // deferred on a way on which the sender is not started
+	}
 	for _, root := range p.Effects.GoroutinesOf(cl.Func) {
 		// One go statement that may start several functions starts one of them for each channel.
 		if root.Start == g.Start {

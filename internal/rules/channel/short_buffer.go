@@ -152,6 +152,9 @@ func leavesLoop(r *effects.ChannelOp) ssa.Instruction {
 			}
 		}
 	}
+	if closed, ok := effects.ClosedEdge(r); ok {
+		ends[closed] = true // v, ok := <-ch: the loop goes on until the senders are done
+	}
 	w := &effects.Paths{EndsOn: ends, Ends: func(instr ssa.Instruction) bool { return instr == r.Instr }}
 	return w.ExitAfter(r.Instr)
 }

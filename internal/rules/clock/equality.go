@@ -29,7 +29,7 @@ func checkEquality(pass *rule.Pass) {
 				continue // equal or after: a moment later it is after
 			}
 			reportNeverEqual(pass, pair, reading, stored)
-		} else if pair.Orders() && (pass.Effects.AmongEquals(pair) || pass.Strict) {
+		} else if pair.Orders() && (pass.Effects.AmongEquals(pair) && !pair.Heap() || pass.Strict) {
 			reportOrder(pass, pair)
 		}
 	}

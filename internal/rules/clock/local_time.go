@@ -33,6 +33,9 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Name() && pass.Program.DomainOf(text.At.Parent()).Worst() == program.StartUp {
 				continue // a command names something in the zone of the person who runs it
 			}
+			if text.Embedded() && !fate.Name() && !pass.Strict {
+				continue // a piece of an opaque text, a file's name perhaps: nobody reads it as a time
+			}
 			if text.NamesZone() && !text.ClaimsUTC() && !pass.Effects.OrderedText(fate) && !pass.Strict {
 				continue // the offset says which instant it is, and nobody orders the texts
 			}

@@ -28,6 +28,9 @@ var zone = &rule.Rule{
 func checkZone(pass *rule.Pass) {
 	told := make(map[*ssa.Function]bool)
 	for _, use := range pass.Effects.ZoneUses() {
+		if use.What == "schedule" && !use.Local.Moved && !pass.Strict {
+			continue // when something happens next, in the zone of the process, as a CronJob without a zone has it
+		}
 		if fn := use.At.Parent(); !told[fn] { // one window, one cause
 			told[fn] = true
 			reportZone(pass, use)

@@ -43,7 +43,16 @@ func thrownAway(pass *rule.Pass, fn *ssa.Function) (*ssa.Parameter, *effects.Wor
 	if param == nil || pass.Effects.Contexts().NeverEnds(param) {
 		return nil, nil
 	}
+	if reach := (&effects.InReach{Value: param, Own: true}); !pass.Strict && !endsBefore(pass, reach) {
+		return nil, nil // it ends with the process: what is lost is a quick shutdown
+	}
 	path := pass.Effects.Work().Reach(fn)
+	if path != nil && !pass.Strict && path.Next != nil && path.Next.Next != nil {
+		return nil, nil // several functions on the way have no context: that is how the layer was made
+	}
+	if path != nil && effects.TakesOptions(path.Last()) {
+		return nil, nil // the context may be one of them
+	}
 	if path == nil || ofCaller(path) || boundElsewhere(pass, path) || !couldTake(path.Last()) || pass.Effects.Bounded(path.Last()) {
 		return nil, nil // calls nobody; has a context or a bound of its own for them; or the client is too old to take one
 	}

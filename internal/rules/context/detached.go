@@ -103,6 +103,12 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
 	}
+	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && (!endsBefore(pass, reach) || far(fn, reach)) {
+		return cut{}, false // what is lost is a quick shutdown; or nobody on the way has a word for the context
+	}
+	if !pass.Strict && pass.Program.Explained(root.Site.Pos()) {
+		return cut{}, false // a comment says why
+	}
 	if outlives(pass, root, use, reach) {
 		return cut{}, false // a goroutine that goes on after its request must not use the request's context
 	}
@@ -110,6 +116,17 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 		return cut{}, false // once, before anything could end
 	}
 	return cut{root, use, reach}, true
+}
+
+// endsBefore tells whether a context in reach can end before the process does, as far as the code shows.
+func endsBefore(pass *rule.Pass, reach *effects.InReach) bool {
+	contexts := pass.Effects.Contexts()
+	return contexts.EndsEarly(reach) || !contexts.InSight(reach) || pass.Effects.EndsWithLeadership(reach)
+}
+
+// far tells whether the context in reach is not the function's own, and neither that of who calls it.
+func far(fn *ssa.Function, reach *effects.InReach) bool {
+	return !reach.Own && reach.Edge.Callee != fn
 }
 
 // worstUse picks the call that says most: a request before a service before a call into an unknown library. Calls under
@@ -182,6 +199,12 @@ func managerStart(site ssa.CallInstruction) bool {
 	return row != nil && row.Recv == "Manager" && row.Name == "Start"
 }
 
+// groupWait tells whether a call waits for a group of goroutines, of which the first that fails should end the others.
+func groupWait(site ssa.CallInstruction) bool {
+	target := program.Target(site)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "golang.org/x/sync/errgroup" && target.Name() == "Wait"
+}
+
 // outlives tells whether the root stands in a goroutine that a request or a reconcile starts, or is handed to one: it goes
 // on when these end.
 func outlives(pass *rule.Pass, root *effects.ContextRoot, use effects.ContextUse, reach *effects.InReach) bool {
@@ -193,12 +216,11 @@ func outlives(pass *rule.Pass, root *effects.ContextRoot, use effects.ContextUse
 	if !started {
 		return false
 	}
-	for _, o := range pass.Effects.Contexts().Behind(reach) {
-		if o.Kind == effects.ProcessContext || o.Kind == effects.LeaderContext {
-			return false
-		}
-	}
-	return true
+	origins := pass.Effects.Contexts().Behind(reach)
+	return slices.ContainsFunc(origins, func(o effects.ContextOrigin) bool { return o.Kind == effects.RequestContext }) ||
+		!slices.ContainsFunc(origins, func(o effects.ContextOrigin) bool {
+			return o.Kind == effects.ProcessContext || o.Kind == effects.LeaderContext
+		})
 }
 
 // startsUp tells whether the root belongs to start-up code, which is forgiven all but a manager that no signal ends.

@@ -40,8 +40,11 @@ func checkNoShutdown(pass *rule.Pass) {
 		}
 		where := pass.Where(fn)
 		startUp := where.Domain == program.StartUp || pass.Program.FewTimes(spawn.Site)
-		if startUp && pass.Effects.Work().Reach(spawn.Body) == nil {
-			continue // lives as long as the process and leaves nothing half done outside of it
+		if startUp && (!pass.Strict || pass.Effects.Work().Reach(spawn.Body) == nil) {
+			continue // lives as long as the process; what it leaves half done outside of it is told under -strict
+		}
+		if !pass.Strict && pass.Program.Unreached(fn) {
+			continue // how often it is called, and by whom, is not in sight
 		}
 		told[spawn.Site], told[endless.At] = true, true
 		reportNoShutdown(pass, spawn, endless, where)

@@ -65,8 +65,11 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 	if r.Stop == "Shutdown" && where.Domain == program.Unknown {
 		return // made as controllers are set up: that it is made again is not to be seen
 	}
+	if r.Stop != "Shutdown" && pass.Program.OnlyFromMain(fn) && !pass.Strict {
+		return // whoever calls it is on the way to the end of the process
+	}
 	broadcaster := r.Stop == "Shutdown" && onceAtMost(where)
-	if (broadcaster || where.Domain == program.StartUp) && (isTimer || stopInReach(pass, r.Site) == "" && r.Err == nil) {
+	if (broadcaster || where.Domain == program.StartUp) && (isTimer || !handedStop(pass, r.Site) && r.Err == nil) {
 		return // made once at start-up, and there is nothing that could tell it to stop
 	}
 	reportLeak(pass, fn, leak, where)
@@ -74,7 +77,10 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 
 // onceAtMost tells whether a function runs once in the life of the process, in a goroutine of main perhaps.
 func onceAtMost(where rule.Where) bool {
-	return where.Domain == program.StartUp || where.Entry != nil && where.Entry.Kind == program.EntryMain && !where.Repeats()
+	if where.Domain == program.StartUp {
+		return true
+	}
+	return where.Entry != nil && (where.Entry.Kind == program.EntryMain || where.Entry.Kind == program.EntryElected || where.Entry.Kind == program.EntryRunnable)
 }
 
 func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rule.Where) {

@@ -42,10 +42,11 @@ func mainOnly(pass *rule.Pass, fn *ssa.Function) bool {
 	return set.Worst() == program.StartUp && pkg != nil && (pkg.Name == "main" || pass.Program.EntryAt(fn) != nil)
 }
 
-// stopInReach tells what could end work that fn starts: a context, or a channel of empty structs; "" if nothing.
-func stopInReach(pass *rule.Pass, at ssa.Instruction) string {
-	if found := pass.Effects.Contexts().InReach(at); found != nil {
-		return found.From
+// handedStop tells whether a function was handed what could end the work that it starts: a context, or a channel of empty
+// structs. What its receiver keeps was not meant for that.
+func handedStop(pass *rule.Pass, at ssa.Instruction) bool {
+	if found := pass.Effects.Contexts().InReach(at); found != nil && found.Field == nil {
+		return true
 	}
-	return effects.StopInReach(at.Parent())
+	return effects.TakesStop(at.Parent())
 }

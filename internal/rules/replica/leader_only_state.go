@@ -37,6 +37,9 @@ type onesided struct {
 
 func checkLeaderOnlyState(pass *rule.Pass) {
 	for _, r := range pass.Effects.Residences() {
+		if r.Owner != nil && pass.Effects.IsAPIPart(types.NewPointer(r.Owner)) {
+			continue // a field of an API object: each process decodes objects of its own
+		}
 		if o := filledByLeader(pass, r); o != nil && o.askedElsewhere(pass) {
 			reportOnesided(pass, o)
 		}
@@ -109,6 +112,9 @@ func (o *onesided) askedElsewhere(pass *rule.Pass) bool {
 		if proof == nil || !answers(proof.Entry) || !sameInstance(pass, o.memory, o.write, r) {
 			continue
 		}
+		if within(proof, o.write.At.Parent()) {
+			continue // who fills it registers the reader, too: where it is not filled nobody asks
+		}
 		if o.read != nil {
 			o.others = append(o.others, r)
 			continue
@@ -117,6 +123,16 @@ func (o *onesided) askedElsewhere(pass *rule.Pass) bool {
 		o.asks = outside(o.memory, proof, r.At)
 	}
 	return o.read != nil
+}
+
+// within tells whether the entry of a proof is a closure that fn makes.
+func within(proof *program.Proof, fn *ssa.Function) bool {
+	for outer := proof.Entry.Func.Parent(); outer != nil; outer = outer.Parent() {
+		if outer == fn {
+			return true
+		}
+	}
+	return false
 }
 
 func answers(e *program.Entry) bool {

@@ -45,6 +45,9 @@ func checkUnelected(pass *rule.Pass) {
 		if deploysAnother(pass, m, replicas) && !pass.Strict {
 			continue // nothing shows how many of this one there are
 		}
+		if m.SaysOff && !pass.Strict {
+			continue // written out: that all replicas run, or that there is one, is meant
+		}
 		if found := writings(pass, m); len(found) > 0 {
 			reportUnelected(pass, m, found, replicas)
 		}

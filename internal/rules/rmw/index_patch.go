@@ -26,6 +26,9 @@ var indexPatch = &rule.Rule{
 // patch; "-" appends and is no index.
 var atIndex = regexp.MustCompile(`(?:^|")(/[\w/~%-]+/(?:%d|%v|\d+)(?:/[^"]*)?)(?:"|$)`)
 
+// fixedList matches a pointer into the lists of a Pod that are fixed when it is created.
+var fixedList = regexp.MustCompile(`^/spec/(?:containers|initContainers|volumes)/`)
+
 func checkIndexPatch(pass *rule.Pass) {
 	for _, row := range pass.Effects.Ledger {
 		s := row.Stories[0]
@@ -37,6 +40,9 @@ func checkIndexPatch(pass *rule.Pass) {
 		pointer, ok := words.Match(atIndex)
 		if !ok || words.Word("test") || words.Has("resourceVersion") || words.Has("ResourceVersion") {
 			continue // no index, or it is tested what stands there
+		}
+		if kindName(s) == "Pod" && fixedList.MatchString(pointer) {
+			continue // neither number nor order of them changes in the life of a Pod
 		}
 		reportIndex(pass, row, s, pointer)
 	}

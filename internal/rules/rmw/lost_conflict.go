@@ -147,6 +147,9 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 		}
 		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
 		l.how = "fails the request"
+		if l.fate.Kind == effects.ErrorSurfaced && plainData(pass, l.story) && !pass.Strict {
+			return false // no controller writes what it was read from a moment ago: who edits it at the same time is to know
+		}
 		if l.fate.Kind == effects.ErrorDropped && ignored(l.fate) {
 			l.severity, l.reason, l.how = finding.High, "nobody gets to know", "is dropped"
 		}
@@ -156,6 +159,9 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 		return l.fate.Kind == effects.ErrorDropped && !pass.Program.Informs(l.entry, row.Kind) // the change that caused the conflict is an event
 	case program.EntryReconcile:
 		l.severity, l.reason, l.how = finding.High, "no controller watches the kind, so nothing starts the reconcile again", "is not returned"
+		if !pass.Strict && !pass.Effects.LetsGo(l.fate.At) {
+			return false // whatever starts the reconcile next, it makes the change again
+		}
 		return l.fate.Kind == effects.ErrorDropped && !pass.Program.Watched(row.Kind) && row.Kind.Name != "" && !primary(l)
 	}
 	return false // health checks, metrics, tests
@@ -168,6 +174,17 @@ func answersProbe(fate effects.ErrorFate) bool {
 		return sig.Params().Len() == 1 && program.IsNamed(sig.Params().At(0).Type(), "net/http", "Request") && sig.Results().Len() == 1 && returnsError(fn)
 	}
 	return isCheck(fate.Func) || slices.ContainsFunc(fate.Path, func(site ssa.CallInstruction) bool { return isCheck(site.Parent()) })
+}
+
+// plainData tells whether a story is that of a ConfigMap, which has no status, not read from a cache.
+func plainData(pass *rule.Pass, s *effects.Story) bool {
+	kind, _ := s.Kind()
+	for _, r := range s.Reads() {
+		if fresh, _ := pass.Effects.Freshness(r); fresh == program.Cached {
+			return false
+		}
+	}
+	return kind.Name == "ConfigMap" && kind.Pkg == "k8s.io/api/core/v1"
 }
 
 // ignored tells whether nobody looks at the error at all.
