@@ -150,7 +150,7 @@ func (e *Effects) leaves(l *Leaving, receives []*ChannelOp) bool {
 // excused tells whether a case of the receiver's select leaves nobody behind: it comes with the end of the process, or is
 // signalled under a lock that the sender holds while it sends.
 func (e *Effects) excused(send, instead *ChannelOp) bool {
-	if e.EndsWithProcess(instead.Value) || e.saidBySender(send, instead) {
+	if e.EndsWithProcess(instead.Value) {
 		return true
 	}
 	held := e.LocksAround(send.Instr)
@@ -169,34 +169,6 @@ func (e *Effects) excused(send, instead *ChannelOp) bool {
 		}
 	}
 	return true
-}
-
-// saidBySender tells whether a receiver takes another case only when the sender's side says that it is done: all that is
-// sent on that case's channel comes behind the call that leads to the send.
-func (e *Effects) saidBySender(send, instead *ChannelOp) bool {
-	said := false
-	for _, c := range instead.Channels {
-		if c.ForeignSends {
-			return false
-		}
-		for _, signal := range c.Signals() {
-			if said = e.behindCallOf(signal, send.Func); !said {
-				return false
-			}
-		}
-	}
-	return said
-}
-
-// behindCallOf tells whether an operation comes behind a call that runs fn.
-func (e *Effects) behindCallOf(op *ChannelOp, fn *ssa.Function) bool {
-	for site := range program.Sites(op.Func) {
-		call, ok := site.(*ssa.Call)
-		if ok && Before(call, op.Instr) && e.MayRun(call, map[*ssa.Function]bool{fn: true}) {
-			return true
-		}
-	}
-	return false
 }
 
 // HearsToo tells whether the sender waits, between its sends, for the very word at which the receiver leaves: only a word

@@ -43,7 +43,7 @@ func thrownAway(pass *rule.Pass, fn *ssa.Function) (*ssa.Parameter, *effects.Wor
 	if param == nil || pass.Effects.Contexts().NeverEnds(param) {
 		return nil, nil
 	}
-	if reach := (&effects.InReach{Value: param, Own: true}); !pass.Strict && !endsBefore(pass, reach) {
+	if reach := (&effects.InReach{Value: param, Own: true}); !pass.Strict && !endsEarlier(pass, reach) {
 		return nil, nil // it ends with the process: what is lost is a quick shutdown
 	}
 	path := pass.Effects.Work().Reach(fn)

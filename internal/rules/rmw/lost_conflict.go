@@ -147,10 +147,11 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 		}
 		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
 		l.how = "fails the request"
-		if l.fate.Kind == effects.ErrorSurfaced && plainData(pass, l.story) && !pass.Strict {
+		unseen := l.fate.Kind == effects.ErrorDropped && ignored(l.fate)
+		if !unseen && plainData(pass, l.story) && !pass.Strict {
 			return false // no controller writes what it was read from a moment ago: who edits it at the same time is to know
 		}
-		if l.fate.Kind == effects.ErrorDropped && ignored(l.fate) {
+		if unseen {
 			l.severity, l.reason, l.how = finding.High, "nobody gets to know", "is dropped"
 		}
 		return true
