@@ -15,8 +15,11 @@ import (
 // dials, opens or makes a client, or a constructor of own code whose result has such a thing inside.
 func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 	target := program.Target(call)
-	if target == nil || target.Pkg() == nil || target.Signature().Recv() != nil || call.Call.IsInvoke() {
+	if target == nil || target.Pkg() == nil {
 		return Resource{}, false
+	}
+	if target.Signature().Recv() != nil || call.Call.IsInvoke() {
+		return g.handedOpen(call)
 	}
 	stop := closeMethod(firstResult(call))
 	if stop == nil {
@@ -30,7 +33,7 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 			return Resource{What: nameOfType(firstResult(call)), Stop: stop.Name()}, true
 		}
 	}
-	return Resource{}, false
+	return g.handedOpen(call)
 }
 
 // closeMethod returns the method by which a value is closed, or nil.

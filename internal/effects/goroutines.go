@@ -32,13 +32,15 @@ type Goroutines struct {
 	responses map[*ssa.Function]bool
 	// constructors says of functions whether they hand out something that they opened and that can be closed.
 	constructors map[*ssa.Function]bool
+	// handsOpen says of functions what they open and hand out; no Stop where they hand out nothing of the kind.
+	handsOpen map[*ssa.Function]Resource
 }
 
 // Goroutines returns the goroutines of the program, in source order.
 func (e *Effects) Goroutines() *Goroutines {
 	if e.goroutines == nil {
 		g := &Goroutines{p: e.Program, contexts: e.Contexts(), endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool),
-			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool)}
+			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool), handsOpen: make(map[*ssa.Function]Resource)}
 		for _, fn := range e.Program.Funcs {
 			for _, edge := range e.Program.CallsFrom(fn) {
 				if edge.How == program.Starts {

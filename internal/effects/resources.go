@@ -19,6 +19,8 @@ type Resource struct {
 	Site  ssa.CallInstruction
 	Value ssa.Value
 	Err   ssa.Value
+	// Found is the truth that was returned with it, false where there is none; or nil.
+	Found ssa.Value
 	// What names it: watch, ticker, timer, event broadcaster, connection.
 	What string
 	// Stop is the method that ends it.
@@ -70,7 +72,13 @@ func (g *Goroutines) ResourceAt(site ssa.CallInstruction) (Resource, bool) {
 		return Resource{}, false
 	}
 	if _, isTuple := call.Type().(*types.Tuple); isTuple {
-		r.Err = tupleElement(site, call.Call.Signature().Results().Len()-1)
+		results := call.Call.Signature().Results()
+		r.Err = tupleElement(site, results.Len()-1)
+		for i := range results.Len() {
+			if types.Identical(results.At(i).Type(), types.Typ[types.Bool]) {
+				r.Found = tupleElement(site, i)
+			}
+		}
 	}
 	return r, true
 }
@@ -136,6 +144,7 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 	if g.deferredBefore(r, names) {
 		return nil
 	}
+	holders := besides(r)
 	first := leakPoint{block: r.Site.Block()}
 	seen := make(map[leakPoint]bool)
 	queue := []leakPoint{first}
@@ -145,12 +154,12 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 		if at == first && !seen[first] {
 			from = indexOf(r.Site) + 1
 		}
-		exit, goesOn := g.through(&at, from, names, r.Site)
+		exit, goesOn := g.through(&at, from, names, holders, r.Site)
 		if exit != nil {
 			return &Leak{Resource: r, Exit: exit}
 		}
 		for i := range at.block.Succs {
-			next, ok := at.next(i, r.Err, names)
+			next, ok := at.next(i, r, names)
 			if goesOn && ok && !seen[next] {
 				seen[next] = true
 				queue = append(queue, next)
@@ -169,7 +178,7 @@ type leakPoint struct {
 
 // through walks a block from an instruction on. It returns the return that leaves the resource running, or the call that
 // opens the next one, or whether the walk goes on behind the block.
-func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value, opens ssa.Instruction) (ssa.Instruction, bool) {
+func (g *Goroutines) through(at *leakPoint, from int, names, holders []ssa.Value, opens ssa.Instruction) (ssa.Instruction, bool) {
 	for _, instr := range at.block.Instrs[from:] {
 		if instr == opens && at.failure == nil {
 			return instr, false
@@ -178,7 +187,7 @@ func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value, opens s
 			at.failure = failure
 			continue
 		}
-		if g.lets(instr, names) {
+		if g.lets(instr, names) || g.livesIn(instr, holders) {
 			return nil, false
 		}
 		if ret, ok := instr.(*ssa.Return); ok {
@@ -193,9 +202,9 @@ func (g *Goroutines) through(at *leakPoint, from int, names []ssa.Value, opens s
 
 // next returns the point behind a branch; ok is false where the resource was not made or has ended, or where a callee has
 // taken it.
-func (at leakPoint) next(succ int, err ssa.Value, names []ssa.Value) (leakPoint, bool) {
+func (at leakPoint) next(succ int, r Resource, names []ssa.Value) (leakPoint, bool) {
 	point := leakPoint{at.block.Succs[succ], at.failure}
-	if failed(at.block, succ, err) || endedOn(at.block, succ, names) {
+	if failed(at.block, succ, r.Err) || failed(at.block, succ, r.Found) || endedOn(at.block, succ, names) {
 		return point, false
 	}
 	if failed, tested := outcome(at.block, succ, at.failure); tested {

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -11,7 +12,7 @@ import (
 )
 
 // failed tells whether a branch is taken when the resource was not made at all: its error is not nil, or some function
-// says what kind of error it is.
+// says what kind of error it is; or the truth that was returned with it is false.
 func failed(b *ssa.BasicBlock, succ int, err ssa.Value) bool {
 	branch, ok := last(b).(*ssa.If)
 	if !ok || err == nil {
@@ -20,6 +21,9 @@ func failed(b *ssa.BasicBlock, succ int, err ssa.Value) bool {
 	cond, negated := positive(branch.Cond)
 	if negated {
 		succ = 1 - succ
+	}
+	if types.Identical(err.Type(), types.Typ[types.Bool]) {
+		return succ == 1 && sameValue(cond, err)
 	}
 	switch cond := cond.(type) {
 	case *ssa.BinOp:

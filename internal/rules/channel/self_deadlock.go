@@ -43,6 +43,10 @@ func beforeShared(p *rule.Pass, op *effects.ChannelOp) bool {
 	if c.Func() != op.Func || op.Kind == effects.ChannelSend && !c.Unbuffered() {
 		return false
 	}
+	// What it finds was made by an earlier call, and is known to others since.
+	if !effects.After(c.Make, op.Instr) {
+		return false
+	}
 	for _, use := range sharing(op.Func, c.Make) {
 		if effects.After(use, op.Instr) {
 			return false

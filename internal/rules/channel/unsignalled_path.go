@@ -31,6 +31,11 @@ func unsignalledPath(p *rule.Pass) {
 		if wait.Range || silentIn(p, wait.Func) {
 			continue
 		}
+		if armed := p.Effects.ArmedTooEarly(wait); armed != nil && !told[armed.Exit] {
+			told[armed.Exit] = true
+			tellArmed(p, armed)
+			continue
+		}
 		b := p.Effects.BrokenContract(wait)
 		if b == nil || told[b.Exit] {
 			continue

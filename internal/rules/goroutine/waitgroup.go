@@ -97,15 +97,15 @@ func addInside(p *rule.Pass, add effects.GroupCall) {
 
 // addAfterStart tells of Add in the starter after the goroutine that counts down was started.
 func addAfterStart(p *rule.Pass, add effects.GroupCall) {
-	if effects.InLoop(add.Site) || method(p, add.Func, add.Place, "Wait") == nil {
+	// It counts down itself; or who else counts, and when, is not in sight: an earlier Add may cover the goroutine.
+	if countsDownBy(add.Site) || method(p, add.Func, add.Place, "Wait") == nil && !onlyAdd(p, add) {
 		return
 	}
 	for _, e := range p.Program.CallsFrom(add.Func) {
-		if e.How != program.Starts || !effects.Before(e.Site, add.Site) || !countsDown(p, e.Callee, add.Place) {
+		if e.How != program.Starts || !effects.Before(e.Site, add.Site) || !countsDownOnce(p, e.Callee, add.Place, 0) || toldLater(p, e) {
 			continue
 		}
-		// An earlier Add covers it.
-		if first := method(p, add.Func, add.Place, "Add"); first.Site != add.Site && effects.After(first.Site, e.Site) {
+		if addedBefore(p, add, e.Site) {
 			return
 		}
 		name := program.Name(add.Func)
@@ -123,6 +123,64 @@ func addAfterStart(p *rule.Pass, add effects.GroupCall) {
 		})
 		return
 	}
+}
+
+// addedBefore tells whether some other Add of the function may come before a start and cover it. In a loop the Add of one
+// round comes before the start of the next one, but never before that of the first.
+func addedBefore(p *rule.Pass, add effects.GroupCall, start ssa.Instruction) bool {
+	for _, other := range p.Effects.GroupCalls(add.Func) {
+		if other.Place == add.Place && other.Method == "Add" && other.Site != add.Site && effects.After(other.Site, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// countsDownOnce tells whether a goroutine calls Done for itself: not in a loop, for each thing that it is sent.
+func countsDownOnce(p *rule.Pass, fn *ssa.Function, place string, depth int) bool {
+	if done := method(p, fn, place, "Done"); done != nil || depth == 4 {
+		return done != nil && !effects.InLoop(done.Site)
+	}
+	for _, e := range p.Program.CallsFrom(fn) {
+		if e.How != program.Starts && !effects.InLoop(e.Site) && countsDownOnce(p, e.Callee, place, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// toldLater tells whether the goroutine waits for a word that its starter says after the start: what stands before the word
+// is in time.
+func toldLater(p *rule.Pass, start program.Edge) bool {
+	for _, heard := range p.Effects.Channels().In(start.Callee) {
+		if heard.Kind != effects.ChannelReceive {
+			continue
+		}
+		for _, c := range heard.Channels {
+			for _, word := range c.Signals() {
+				if word.Func == start.Caller() && effects.After(start.Site, word.Instr) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// onlyAdd tells whether nothing but one call counts the group up.
+func onlyAdd(p *rule.Pass, add effects.GroupCall) bool {
+	for _, other := range p.Effects.GroupCallsAt(add.Place, "Add") {
+		if other.Site != add.Site && !p.Program.InTest(other.Func) {
+			return false
+		}
+	}
+	return true
+}
+
+// countsDownBy tells whether an Add is given a negative number.
+func countsDownBy(site ssa.CallInstruction) bool {
+	c, ok := program.Argument(site, 0).(*ssa.Const)
+	return ok && c.Value != nil && c.Int64() < 0
 }
 
 // countsDown tells whether a function, or what it calls, calls Done on the group.
