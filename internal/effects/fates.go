@@ -291,7 +291,7 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 	case "SetNestedField", "SetNestedMap", "SetNestedStringMap", "SetNestedSlice":
 		return "field of an unstructured object"
 	}
-	if recv := program.Receiver(site); recv != nil && strings.HasPrefix(target.Name(), "With") {
+	if recv := program.Receiver(site); recv != nil && strings.HasPrefix(target.Name(), "With") && target.Name() != "WithMessage" {
 		if named := program.Named(recv.Type()); named != nil && strings.HasSuffix(named.Obj().Name(), "ApplyConfiguration") {
 			return strings.TrimSuffix(named.Obj().Name(), "ApplyConfiguration") + "." + strings.TrimPrefix(target.Name(), "With")
 		}

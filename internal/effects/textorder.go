@@ -35,9 +35,21 @@ func (e *Effects) OrderedText(fate Fate) bool {
 			return ok && order.fields[key]
 		}
 	default:
-		return fate.Where != "patch" // most likely of a field that the API server reads with its offset
+		// A patch is most likely of a field that the API server reads with its offset. What is set on an object is read by
+		// its key, and no key that is ordered was seen.
+		return fate.Where != "patch" && !setsOnObject(fate.At)
 	}
 	return false
+}
+
+// setsOnObject tells whether a call is of a method of an API object, such as SetAnnotations.
+func setsOnObject(at ssa.Instruction) bool {
+	site, ok := at.(ssa.CallInstruction)
+	if !ok || program.Receiver(site) == nil {
+		return false
+	}
+	method, _, _ := types.LookupFieldOrMethod(program.Receiver(site).Type(), true, nil, "GetResourceVersion")
+	return method != nil
 }
 
 // textOrders gathers what own code compares as texts with < or >.
