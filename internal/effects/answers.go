@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/constant"
 	"slices"
 	"strings"
 
@@ -11,23 +12,49 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// ReachesAnswer tells whether the NotFound of a read in fn comes up to an entry point of a kind: fn is one itself, or the
-// error is neither dropped nor asked for what it is on some way there.
-func (e *Effects) ReachesAnswer(fn *ssa.Function, kind program.EntryKind) bool {
+// ReachesAnswer tells whether the NotFound of a read comes up to an entry point of a kind and refuses what was asked: the
+// read is in one itself, or the error is neither dropped nor asked for what it is on some way there.
+func (e *Effects) ReachesAnswer(r Refusal, kind program.EntryKind) bool {
+	fn := r.Read.Func()
 	if en := e.entryOf(fn); en != nil && en.Kind == kind {
-		return true
+		return !e.letsPass(r.Read.Origin)
 	}
 	for _, edge := range e.Program.Callers(fn) {
 		if e.Program.InTest(edge.Caller()) {
 			continue
 		}
 		for _, fate := range e.ErrorFates(edge.Site) {
-			if fate.Entry != nil && fate.Entry.Kind == kind && !slices.ContainsFunc(fate.Path, e.asksWhetherMissing) {
+			if fate.Entry != nil && fate.Entry.Kind == kind && !slices.ContainsFunc(fate.Path, e.asksWhetherMissing) && !e.letsPass(fate.Path[0]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// letsPass tells whether a webhook answers yes when a call fails: it sets Allowed, so that its own trouble stops nobody.
+func (e *Effects) letsPass(at ssa.Instruction) bool {
+	call, ok := at.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	for _, b := range e.FailureBlocks(call) {
+		for _, instr := range b.Instrs {
+			if store, ok := instr.(*ssa.Store); ok && saysYes(store.Val) {
+				if addr, ok := store.Addr.(*ssa.FieldAddr); ok {
+					if name, _ := fieldOf(addr.X.Type(), addr.Field); name == "Allowed" {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+func saysYes(v ssa.Value) bool {
+	c, ok := v.(*ssa.Const)
+	return ok && c.Value != nil && c.Value.Kind() == constant.Bool && constant.BoolVal(c.Value)
 }
 
 func (e *Effects) asksWhetherMissing(site ssa.CallInstruction) bool {

@@ -41,12 +41,13 @@ func checkAdmissions(pass *rule.Pass) {
 		var cached []effects.Refusal
 		for _, r := range pass.Effects.Refusals(fn) {
 			// Of its content a cache lags behind by milliseconds, and most of it refuses either way.
-			if r.Fresh == program.Cached && (r.Missing && !pass.Effects.ThereBefore(r) || !r.Missing && pass.Strict) {
+			if r.Fresh == program.Cached && (r.Missing && !pass.Effects.ThereBefore(r) || !r.Missing && pass.Strict) &&
+				pass.Effects.ReachesAnswer(r, program.EntryWebhook) { // an error that is only logged lets the request pass
 				cached = append(cached, r)
 			}
 		}
-		if len(cached) > 0 && pass.Effects.ReachesAnswer(fn, program.EntryWebhook) {
-			reportRefusal(pass, fn, entry, cached) // an error that is only logged lets the request pass
+		if len(cached) > 0 {
+			reportRefusal(pass, fn, entry, cached)
 		}
 	}
 }
