@@ -169,10 +169,27 @@ func (e *Effects) appliesVersion(w Reached) bool {
 	return !known
 }
 
-// RetriedInLoop tells whether the code sends a write again, in a loop that its success leaves.
+// RetriedInLoop tells whether the code sends a write again after a conflict, in a loop that its success leaves.
 func (e *Effects) RetriedInLoop(site ssa.CallInstruction) bool {
 	call, ok := site.(*ssa.Call)
-	return ok && e.errorUse(call).retried
+	return ok && e.errorUse(call).retried && !leavesOnConflict(call)
+}
+
+// leavesOnConflict tells whether a conflict of a call ends the loop that the call is in.
+func leavesOnConflict(call *ssa.Call) bool {
+	err := errorResult(call)
+	for site := range program.Sites(call.Parent()) {
+		test, ok := site.(*ssa.Call)
+		if target := program.Target(site); !ok || target == nil || target.Name() != "IsConflict" || !takes(test, err) {
+			continue
+		}
+		for _, ref := range *test.Referrers() {
+			if br, ok := ref.(*ssa.If); ok && !reaches(br.Block().Succs[0], call.Block()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // SameLoop tells whether two instructions of a function are repeated together.
