@@ -103,13 +103,7 @@ func (s *Story) hasSubresource() bool {
 	if !ok || k.BuiltIn() {
 		return ok
 	}
-	return slices.ContainsFunc(s.e.Ledger, func(row *Entry) bool {
-		switch row.Call.Effect {
-		case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
-			return s.e.Concerns(row, k, s.Type())
-		}
-		return false
-	})
+	return slices.ContainsFunc(s.e.Ledger, func(row *Entry) bool { return row.Call.Effect.OnStatus() && s.e.Concerns(row, k, s.Type()) })
 }
 
 // BaseCopy returns the copy that set the base of the patch and the written object apart, in the story's function; nil if
@@ -347,6 +341,9 @@ func (s *Story) Rival(path string) *Entry {
 	for _, row := range s.e.Writers(kind, path, s.e.EntryOf(s)) {
 		if row.Call.Effect == kube.Create || row.Call.Effect == kube.Delete || row.Call.Effect == kube.DeleteCollection {
 			continue
+		}
+		if s.Write.Call.Effect.OnStatus() && !row.Call.Effect.OnStatus() {
+			continue // the kind has a status subresource, and the row does not write through it
 		}
 		for _, en := range s.e.Program.EntriesOf(row.Site.Parent()) {
 			if !mine[en] && en.Domain != program.Test && en.Domain != program.StartUp {

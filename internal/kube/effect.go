@@ -137,6 +137,10 @@ func (e Effect) IsWrite() bool {
 	return false
 }
 
+// OnStatus reports whether the call writes through the status subresource: the server keeps the status of what is sent, and
+// nothing else. Where there is that subresource, it ignores the status in all other writes.
+func (e Effect) OnStatus() bool { return e == UpdateStatus || e == PatchStatus || e == ApplyStatus }
+
 // IsRead reports whether the call fetches objects, from wherever.
 func (e Effect) IsRead() bool {
 	switch e {

@@ -56,7 +56,7 @@ func guardOf(pass *rule.Pass, entry *program.Entry) *guard {
 		return nil // registered for the status too, or where cannot be seen
 	}
 	for _, row := range pass.Effects.Ledger {
-		if row.Kind.Same(kind) && writesStatus(row) && !pass.Program.InTest(row.Site.Parent()) {
+		if row.Kind.Same(kind) && row.Call.Effect.OnStatus() && !pass.Program.InTest(row.Site.Parent()) {
 			g.writer = row
 			break
 		}

@@ -102,7 +102,7 @@ func (d *blindDelete) decidedOn(pass *rule.Pass) bool {
 // fit says how well a writer shows what can go wrong; 0 if it is the same code.
 func (d *blindDelete) fit(pass *rule.Pass, row *effects.Entry, path string) int {
 	fit := 0
-	if writesStatus(row) && writesElsewhere(pass, row, d) {
+	if row.Call.Effect.OnStatus() && writesElsewhere(pass, row, d) {
 		fit = 1
 		if pass.Effects.Domain(row).Has(program.EveryReplica) {
 			fit += 2
@@ -117,15 +117,6 @@ func (d *blindDelete) fit(pass *rule.Pass, row *effects.Entry, path string) int 
 // underKin tells whether o is the list that the deleted object is an element of.
 func underKin(s *effects.Story, o effects.Object) bool {
 	return o.Root == s.Write.Root && effects.Under(s.Write.Object.Base, o.Base)
-}
-
-// writesStatus tells whether a write reaches the status: on the main resource the server ignores it.
-func writesStatus(row *effects.Entry) bool {
-	switch row.Call.Effect {
-	case kube.UpdateStatus, kube.PatchStatus, kube.ApplyStatus:
-		return true
-	}
-	return false
 }
 
 // writesElsewhere tells whether row is reached from another entry point than the delete, or runs on every replica.
