@@ -34,4 +34,6 @@ var Rules = []*rule.Rule{
 	recreatedObject,
 	usedVersion,
 	versionlessUpdate,
+	forgottenConflict,
+	maskedError,
 }
