@@ -25,11 +25,12 @@ type Effects struct {
 	guards map[*ssa.BasicBlock]Deps
 	deps   map[depKey]Deps
 	// answers are what results of functions are computed from, places what values name, handed which parameter a function
-	// hands back, returned the objects that it returns: answers given before.
+	// hands back, returned the objects that it returns, shared those that it got without a copy: answers given before.
 	answers  map[answerKey]Deps
 	places   map[depKey][]Place
 	handed   map[resultKey]int
 	returned map[*ssa.Function][]returnedObject
+	shared   map[*ssa.Function][]Shared
 	objects  map[types.Type]bool
 	// apiParts remembers which types API objects are made of.
 	apiParts map[*types.Named]bool
@@ -64,6 +65,7 @@ func Build(p *program.Program) *Effects {
 		places:   make(map[depKey][]Place),
 		handed:   make(map[resultKey]int),
 		returned: make(map[*ssa.Function][]returnedObject),
+		shared:   make(map[*ssa.Function][]Shared),
 		objects:  make(map[types.Type]bool),
 		apiParts: make(map[*types.Named]bool),
 		lifted:   make(map[*Event]bool),

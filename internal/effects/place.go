@@ -272,6 +272,9 @@ func (pl *placer) call(call *ssa.Call, result int, at ssa.Value) []Place {
 	if recv := pl.chained(call); recv != nil {
 		return pl.of(recv)
 	}
+	if kept := pl.kept(call); kept != nil {
+		return kept
+	}
 	callees := pl.e.Program.Static(call)
 	if len(callees) == 1 {
 		if index, ok := pl.e.handsBack(callees[0], result); ok {

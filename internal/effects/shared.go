@@ -18,8 +18,10 @@ type Shared struct {
 	Root ssa.Value
 	// At is where the function gets it.
 	At ssa.Instruction
-	// Entry is set when the informer hands it in.
-	Entry *program.Entry
+	// Asked is the call that reads it, where a helper does.
+	Asked ssa.CallInstruction
+	// Handed is set when the informer hands it in.
+	Handed bool
 	// From says where it comes from, for a sentence.
 	From string
 	// List is set when Root is a list of such objects: the list itself belongs to the function, its elements do not.
@@ -37,13 +39,13 @@ type SharedChange struct {
 }
 
 // SharedChanges returns the changes of objects that informers share, in source order of the functions that get them.
-// A change counts only where the changed object can be no other than the shared one.
+// What a helper does to the object before it hands it out is the helper's. A change counts only where the changed object can be no other than the shared one.
 func (e *Effects) SharedChanges() []SharedChange {
 	var out []SharedChange
 	for _, fn := range e.Program.Funcs {
 		for _, sh := range e.sharedIn(fn) {
-			for _, ev := range slices.Concat(e.events[fn], e.sorts(fn)) {
-				if ev.Kind == Change && sh.holds(ev) && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
+			for _, ev := range slices.Concat(e.events[fn], e.sorts(fn), e.answered(fn)) {
+				if ev.Kind == Change && sh.holds(ev) && ev.At != sh.At && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
 					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
 				}
 			}
@@ -86,35 +88,51 @@ func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
 	return true
 }
 
-// oneObject tells whether a change has one object in the terms of fn, where it is made at an instruction.
+// oneObject tells whether a change has one object in the terms of fn, where it is made at an instruction: of several, all are
+// shared, or the others were made here.
 func (e *Effects) oneObject(fn *ssa.Function, origin, at ssa.Instruction) bool {
-	var root ssa.Value
+	var roots []ssa.Value
 	for _, ev := range e.events[fn] {
-		if ev.Kind != Change || ev.Origin != origin || ev.At != at {
-			continue
+		if (ev.Kind == Change || ev.Kind == Write) && ev.Origin == origin && ev.At == at && !slices.Contains(roots, ev.Root) {
+			roots = append(roots, ev.Root)
 		}
-		if root != nil && ev.Root != root {
-			return false
-		}
-		root = ev.Root
 	}
-	return true
+	if len(roots) < 2 {
+		return true
+	}
+	rest := slices.DeleteFunc(roots, func(root ssa.Value) bool {
+		return slices.ContainsFunc(e.sharedIn(fn), func(sh Shared) bool { return sh.Root == root && !sh.Shallow })
+	})
+	return len(rest) == 0 || origin == at && e.eitherWay(fn, origin, rest)
 }
 
 // sharedIn returns the shared objects that fn gets itself.
 func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
+	if known, ok := e.shared[fn]; ok {
+		return known
+	}
+	e.shared[fn] = nil // a recursive call adds nothing
+	out := e.findShared(fn)
+	e.shared[fn] = slices.Clip(out)
+	return out
+}
+
+func (e *Effects) findShared(fn *ssa.Function) []Shared {
 	var out []Shared
 	for _, ev := range e.events[fn] {
 		if ev.Kind != Read || ev.Call == nil || ev.Root == nil || ev.Origin != ev.At && !e.passedUp(ev) {
 			continue
 		}
 		if ev.Call.Shared {
-			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what " + readerName(ev) + " returns", List: isSlice(ev.Root.Type())})
+			asked, _ := ev.Origin.(ssa.CallInstruction)
+			out = append(out, Shared{Root: ev.Root, At: ev.At, Asked: asked, From: "what " + readerName(ev) + " returns", List: isSlice(ev.Root.Type())})
 		} else if e.withoutCopy(ev) {
 			out = append(out, Shared{Root: ev.Root, At: ev.At, From: "what is read with UnsafeDisableDeepCopy"})
 		}
 	}
 	out = append(append(out, e.handedIn(fn)...), e.listedTo(fn)...)
+	out = append(out, e.handedOut(fn, out)...)
+	out = append(out, e.appended(fn, out)...)
 	return append(out, e.shallowCopies(fn, out)...)
 }
 
@@ -137,7 +155,8 @@ func (e *Effects) listedTo(fn *ssa.Function) []Shared {
 // handedIn returns the parameters of an informer's callback that hold its objects.
 func (e *Effects) handedIn(fn *ssa.Function) []Shared {
 	entry := e.Program.EntryAt(fn)
-	if entry == nil || entry.Kind != program.EntryInformer || isTransform(fn.Signature) {
+	informed := entry != nil && entry.Kind == program.EntryInformer && !isTransform(fn.Signature)
+	if !informed && !filtersEvents(fn) {
 		return nil
 	}
 	var out []Shared
@@ -146,7 +165,7 @@ func (e *Effects) handedIn(fn *ssa.Function) []Shared {
 			continue
 		}
 		if e.informs(param.Type()) {
-			out = append(out, Shared{Root: param, At: fn.Blocks[0].Instrs[0], Entry: entry, From: "what the informer hands to " + program.Name(fn)})
+			out = append(out, Shared{Root: param, At: fn.Blocks[0].Instrs[0], Handed: true, From: "what the informer hands to " + program.Name(fn)})
 		}
 	}
 	return out

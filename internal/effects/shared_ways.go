@@ -72,7 +72,7 @@ func (e *Effects) shallowCopies(fn *ssa.Function, all []Shared) []Shared {
 		}
 		for _, sh := range all {
 			if whole := concat(ev.From.Base, ev.From.Path); ev.From.Root == sh.Root && (whole == "" && !sh.List || whole == "[]" && sh.List) {
-				out = append(out, Shared{Root: cell, At: sh.At, Entry: sh.Entry, From: "a shallow copy of " + sh.From, Shallow: true})
+				out = append(out, Shared{Root: cell, At: sh.At, Asked: sh.Asked, Handed: sh.Handed, From: "a shallow copy of " + sh.From, Shallow: true})
 			}
 		}
 	}

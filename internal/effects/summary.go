@@ -282,7 +282,7 @@ func (g *gatherer) mutate(site ssa.CallInstruction, row *kube.Call) {
 		switch {
 		case g.e.isObject(target.Type()) || types.IsInterface(target.Type()):
 			p.Base, p.Path = concat(p.Base, p.Path), path
-		case p.Path == "":
+		case p.Path == "" && !(row.Touches == "conditions" && isParameter(p.Root)): // whose field it is, the caller knows
 			p.Path = path // a helper for ObjectMeta, embedded in the object
 		}
 		if !g.relevant(p) && !types.IsInterface(target.Type()) {
@@ -295,6 +295,11 @@ func (g *gatherer) mutate(site ssa.CallInstruction, row *kube.Call) {
 		}
 		g.add(&Event{Kind: Change, Origin: site, Object: p.Object, Path: p.Path, Type: changedType(target, row), Call: row, Deps: own})
 	}
+}
+
+func isParameter(v ssa.Value) bool {
+	_, ok := v.(*ssa.Parameter)
+	return ok
 }
 
 // increments tells whether a helper extends what is there, rather than replacing it.

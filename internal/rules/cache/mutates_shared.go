@@ -5,6 +5,7 @@ package cache
 import (
 	"fmt"
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -34,16 +35,15 @@ type cause struct {
 func checkMutatesShared(pass *rule.Pass) {
 	var order []cause
 	changes := make(map[cause][]effects.SharedChange)
-	told := make(map[string]bool)
+	others := make(map[string][]effects.SharedChange) // the same change, of what other functions got
 	for _, c := range pass.Effects.SharedChanges() {
 		if !pass.Reviewed(c.Func) || !pass.Reviewed(c.Change.Func()) {
 			continue // tests and generated code
 		}
 		at := pass.Program.SortKey(c.Change.Pos())
-		if told[at] {
+		if others[at] = append(others[at], c); len(others[at]) > 1 {
 			continue // a helper that several callers give shared objects to is one cause
 		}
-		told[at] = true
 		key := cause{c.Change.Func(), c.Func}
 		if changes[key] == nil {
 			order = append(order, key)
@@ -51,11 +51,15 @@ func checkMutatesShared(pass *rule.Pass) {
 		changes[key] = append(changes[key], c)
 	}
 	for _, key := range order {
-		reportMutation(pass, changes[key][0], changes[key][1:])
+		first := changes[key][0]
+		reportMutation(pass, first, changes[key][1:], others[pass.Program.SortKey(first.Change.Pos())][1:])
 	}
 }
 
-func reportMutation(pass *rule.Pass, c effects.SharedChange, more []effects.SharedChange) {
+// maxGivers bounds the other functions that a finding names.
+const maxGivers = 8
+
+func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effects.SharedChange) {
 	fn, ev := c.Change.Func(), c.Change
 	where := pass.Where(c.Func)
 	field := ev.Path
@@ -64,8 +68,18 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more []effects.Shar
 		kind = k
 	}
 	related := []rule.Related{{Func: c.Func, Pos: gotAt(c), Message: "the shared " + kind + " comes from here"}}
+	if asked := c.Shared.Asked; asked != nil && asked != c.Shared.At {
+		related = append(related, rule.Related{Func: asked.Parent(), Pos: asked.Pos(), Message: "a helper gets it here, and hands it on without a copy"})
+	}
 	for _, other := range more {
 		related = append(related, rule.Related{Func: fn, Pos: other.Change.Pos(), Message: other.Change.Path + " is changed as well"})
+	}
+	named := []*ssa.Function{c.Func}
+	for _, other := range others {
+		if !slices.Contains(named, other.Func) && len(named) <= maxGivers {
+			named = append(named, other.Func)
+			related = append(related, rule.Related{Func: other.Func, Pos: gotAt(other), Message: "a shared " + kind + " comes from here as well"})
+		}
 	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: ev.Pos(),
@@ -85,7 +99,7 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more []effects.Shar
 
 // gotAt is where the function gets the shared object: the read, or its own declaration where it is handed in.
 func gotAt(c effects.SharedChange) token.Pos {
-	if c.Shared.Entry != nil {
+	if c.Shared.Handed {
 		return c.Func.Pos()
 	}
 	return c.Shared.At.Pos()
@@ -102,7 +116,11 @@ func corruption(pass *rule.Pass, c effects.SharedChange, where rule.Where, field
 	b := s.Actor("any other reader of the informer", "a worker, a handler or the informer itself, in the same process")
 	a.Step(gotAt(c), "gets "+c.Shared.From, "it is the object in the informer's store, not a copy")
 	b.Step(gotAt(c), fmt.Sprintf("reads %s of the same %s", field, kind), "")
-	a.Step(c.Change.Pos(), fmt.Sprintf("%s sets %s", program.Name(c.Change.Func()), field), "both touch the same memory without a lock")
+	sets := "sets " + field
+	if c.Change.Kind == effects.Change && c.Change.Call != nil && c.Change.Call.Effect.IsWrite() {
+		sets = "sends it, and the client writes the server's answer into it"
+	}
+	a.Step(c.Change.Pos(), program.Name(c.Change.Func())+" "+sets, "both touch the same memory without a lock")
 	s.Outcome("a data race (concurrent map writes end the process), and a cache whose %s differs from the API server's until the object changes there", field)
 	return s
 }
