@@ -40,7 +40,7 @@ func checkNoShutdown(pass *rule.Pass) {
 		}
 		where := pass.Where(fn)
 		startUp := where.Domain == program.StartUp || pass.Program.FewTimes(spawn.Site)
-		if startUp && (!pass.Strict || pass.Effects.Work().Reach(spawn.Body) == nil) {
+		if startUp && !leftByConstructor(pass, spawn) && (!pass.Strict || pass.Effects.Work().Reach(spawn.Body) == nil) {
 			continue // lives as long as the process; what it leaves half done outside of it is told under -strict
 		}
 		if !pass.Strict && pass.Program.Unreached(fn) {
@@ -59,6 +59,8 @@ func reportNoShutdown(pass *rule.Pass, spawn effects.Spawn, endless *effects.End
 		reason = fmt.Sprintf("one more stays for each call of %s", where.Actor(fn))
 	case where.Domain == program.StartUp:
 		severity, reason = finding.Medium, "it is started once, by main"
+	case p.FewTimes(spawn.Site):
+		severity, reason = finding.Medium, "it is started a few times in the life of the process"
 	}
 	start, loop := startOf(p, spawn.Site), valid(endless.At.Pos(), endless.In)
 	s := rule.NewScenario()
