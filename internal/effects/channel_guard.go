@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -96,7 +97,8 @@ func isOnce(site ssa.CallInstruction) bool {
 	return false
 }
 
-// recovers tells whether fn defers a function that calls recover.
+// recovers tells whether fn defers a function that calls recover and does not panic again. HandleCrash of apimachinery does
+// panic again: its ReallyCrash is true by default (pkg/util/runtime/runtime.go).
 func recovers(fn *ssa.Function) bool {
 	for site := range program.Sites(fn) {
 		d, ok := site.(*ssa.Defer)
@@ -110,10 +112,7 @@ func recovers(fn *ssa.Function) bool {
 		case *ssa.MakeClosure:
 			body, _ = f.Fn.(*ssa.Function)
 		}
-		if body != nil && callsRecover(body) {
-			return true
-		}
-		if target := program.Target(d); target != nil && target.Name() == "HandleCrash" {
+		if body != nil && callsRecover(body) && !panics(body) {
 			return true
 		}
 	}
@@ -129,8 +128,41 @@ func callsRecover(fn *ssa.Function) bool {
 	return false
 }
 
+func panics(fn *ssa.Function) bool {
+	return slices.ContainsFunc(fn.Blocks, func(b *ssa.BasicBlock) bool {
+		_, again := b.Instrs[len(b.Instrs)-1].(*ssa.Panic)
+		return again
+	})
+}
+
 // Recovers tells whether fn has a deferred function that recovers from panics.
 func (e *Effects) Recovers(fn *ssa.Function) bool { return recovers(fn) }
+
+// TestedNonNil tells whether an instruction runs only where a test of the same variable or field said that it is not nil.
+func (e *Effects) TestedNonNil(v ssa.Value, at ssa.Instruction) bool {
+	name := e.Variable(v)
+	if name == "" {
+		return false
+	}
+	for _, b := range at.Parent().Blocks {
+		test, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+		if !ok {
+			continue
+		}
+		op, ok := test.Cond.(*ssa.BinOp)
+		if !ok || op.Op != token.NEQ && op.Op != token.EQL || e.Variable(op.X) != name || !program.IsNil(op.Y) {
+			continue
+		}
+		there := b.Succs[0]
+		if op.Op == token.EQL {
+			there = b.Succs[1]
+		}
+		if len(there.Preds) == 1 && there.Dominates(at.Block()) {
+			return true
+		}
+	}
+	return false
+}
 
 // LocksAround returns the mutexes, by the place that holds them, that are locked on every way to an instruction of its own
 // function and not unlocked before it.

@@ -151,6 +151,9 @@ func nilForEver(p *rule.Pass, op *effects.ChannelOp) {
 	if !op.Nil && !isField {
 		return
 	}
+	if p.Effects.TestedNonNil(op.Value, op.Instr) {
+		return // who leaves it nil does not get here; others may set it from outside
+	}
 	what := op.Expr
 	if isField {
 		what = key.String()

@@ -4,6 +4,7 @@ package goroutine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -70,6 +71,9 @@ func owed(p *rule.Pass, fn *ssa.Function) []signal {
 			if !r.Alone() || p.Effects.Reach(fn)[r.Func] {
 				continue
 			}
+			if closedFirst(c, r) {
+				continue // a range over what was sent before the close ends all the same
+			}
 			out = append(out, signal{op.Instr, op.Expr, r.Instr, func(other *ssa.Function) bool {
 				for _, s := range c.Signals() {
 					if s.Func == other {
@@ -94,6 +98,13 @@ func owed(p *rule.Pass, fn *ssa.Function) []signal {
 		}
 	}
 	return out
+}
+
+// closedFirst tells whether the receiver closes the channel itself, before it receives.
+func closedFirst(c *effects.Channel, r *effects.ChannelOp) bool {
+	return slices.ContainsFunc(c.Of(effects.ChannelClose), func(cl *effects.ChannelOp) bool {
+		return cl.Func == r.Func && effects.Before(cl.Instr, r.Instr)
+	})
 }
 
 // deferredSignal tells whether a deferred call of fn gives the signal.
