@@ -203,6 +203,14 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 	}
 }
 
+// Again tells whether a goroutine can come to an instruction more than once.
+func (c *Concurrency) Again(instr ssa.Instruction) bool {
+	if c.InLoop(instr) {
+		return true
+	}
+	return slices.ContainsFunc(c.Of(instr.Parent()), func(r *Root) bool { return r.Again || c.loopsTo(r, instr.Parent()) })
+}
+
 // loopsTo tells whether a goroutine calls a function again and again, itself or through others: one that takes work from a
 // queue, say.
 func (c *Concurrency) loopsTo(r *Root, fn *ssa.Function) bool {

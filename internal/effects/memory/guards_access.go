@@ -241,19 +241,19 @@ func (m *Memory) entries(container ssa.Value, instr ssa.Instruction, write bool)
 		return nil
 	}
 	place, owner := m.variable(load.X)
-	if !place.Known() || m.swapped(load, place) {
+	if !place.Known() || m.swapped(load, place, instr) {
 		return nil
 	}
 	return []*Access{{Place: place, Part: Entries, Write: write, At: instr, Owner: owner, Base: base(load.X), Type: container.Type()}}
 }
 
-// swapped tells whether a function takes a container out of its variable and puts another one there: from then on it has
-// the old one for itself.
-func (m *Memory) swapped(load *ssa.UnOp, place Place) bool {
+// swapped tells whether a function takes a container out of its variable and puts another one there before it uses the old
+// one: it has that for itself by then.
+func (m *Memory) swapped(load *ssa.UnOp, place Place, use ssa.Instruction) bool {
 	for _, b := range load.Parent().Blocks {
 		for _, instr := range b.Instrs {
 			store, ok := instr.(*ssa.Store)
-			if !ok || !program.MayPrecede(load, store) {
+			if !ok || !program.MayPrecede(load, store) || !program.MayPrecede(store, use) {
 				continue
 			}
 			if to, _ := m.variable(store.Addr); to == place && store.Val != load && isNew(store.Val) {
@@ -311,6 +311,9 @@ func (m *Memory) callAccess(call *ssa.Call) []*Access {
 			}
 		}
 		return nil
+	}
+	if given := m.givenAccess(call); given != nil {
+		return given
 	}
 	target := program.Target(call)
 	if target == nil || target.Pkg() == nil {

@@ -44,8 +44,11 @@ func (m *Memory) common(a, b *Access, meeting program.Meeting) bool {
 	if a.Base == nil || b.Base == nil || a.Place.Type == nil {
 		return false
 	}
+	if m.oneForCall(a.Place.Type, meeting) {
+		return false
+	}
 	mine := m.identities(a.Base, meeting.A)
-	if len(mine) == 0 || m.oneForCall(a.Place.Type, meeting) {
+	if len(mine) == 0 {
 		return false
 	}
 	return slices.ContainsFunc(m.identities(b.Base, meeting.B), func(id identity) bool {

@@ -88,7 +88,7 @@ func (m *Memory) leak(ret *ssa.Return, result ssa.Value) (Leak, bool) {
 		return Leak{}, false
 	case !m.Locks.holdsItself(load, guard):
 		return Leak{}, false // the caller holds the lock, or nobody: told by unguarded-field
-	case m.swapped(load, place):
+	case m.swapped(load, place, ret):
 		return Leak{}, false // taken out: it is the caller's now
 	}
 	for _, a := range m.accesses[place] {

@@ -26,6 +26,8 @@ type Memory struct {
 	unguarded   []*Unguarded                    // made when first asked for
 	kept        map[*types.Named]bool           // made when first asked for
 	madeAt      map[*types.Named][]*ssa.Alloc   // made when first asked for
+	mapUses     map[*ssa.Function][]*Access     // made when first asked for
+	uses        map[*ssa.Parameter]paramUse     // answers of useOf
 	names       map[identityKey][]identity      // answers of identities
 	few         map[*ssa.Alloc]bool             // answers of madeFewTimes
 }
@@ -33,7 +35,7 @@ type Memory struct {
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
 	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
-		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool)}
+		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]paramUse)}
 	m.gatherAccesses()
 	return m
 }

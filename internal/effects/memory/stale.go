@@ -15,6 +15,8 @@ type StaleCheck struct {
 	Check, Act    *Access
 	First, Second Holding
 	Meeting       program.Meeting
+	// Put is the call that leads to the write where it stands in a method of its own.
+	Put *ssa.Call
 }
 
 // StaleChecks lists them, one a function and variable.
@@ -36,7 +38,7 @@ func (m *Memory) StaleChecks() []StaleCheck {
 			}
 		}
 	}
-	return out
+	return append(out, m.splitChecks()...)
 }
 
 func (m *Memory) staleCheck(act *Access, guard Place) (StaleCheck, bool) {
@@ -69,7 +71,7 @@ func (m *Memory) staleCheck(act *Access, guard Place) (StaleCheck, bool) {
 	if !ok || !meeting.Sure() || m.private(act, act, meeting) {
 		return StaleCheck{}, false // nobody comes in between
 	}
-	return StaleCheck{found, act, first, second, meeting}, true
+	return StaleCheck{Check: found, Act: act, First: first, Second: second, Meeting: meeting}, true
 }
 
 // heldHere returns the guard as the function itself holds it at an access.

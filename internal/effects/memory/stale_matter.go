@@ -4,6 +4,8 @@ package memory
 
 import (
 	"go/token"
+	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -92,7 +94,11 @@ func (m *Memory) Replaces(c StaleCheck) bool {
 	if !ok {
 		return false
 	}
-	return m.isNew(update.Value) && returnedFrom(update.Value, 0) && m.changes(update.Value)
+	value := update.Value
+	if param, ok := value.(*ssa.Parameter); ok && c.Put != nil {
+		value = program.ArgumentFor(program.Edge{Site: c.Put, Callee: param.Parent(), Arg: -1}, slices.Index(param.Parent().Params, param))
+	}
+	return value != nil && m.isNew(value) && returnedFrom(value, 0) && m.changes(value)
 }
 
 // isNew tells whether a value is an object that the function makes, or that a constructor has made for it.
@@ -106,20 +112,36 @@ func (m *Memory) isNew(v ssa.Value) bool {
 	return false
 }
 
-// changes tells whether own code writes fields of objects of a type after they were made, or uses entries of their maps.
+// changes tells whether own code writes fields of objects of a type, or of the parts that they are made of, after they were
+// made, or uses entries of their maps.
 func (m *Memory) changes(v ssa.Value) bool {
 	named := program.Named(v.Type())
 	if named == nil || !isPointer(v.Type()) {
 		return false
 	}
-	for _, place := range m.places {
-		if place.Type != named {
-			continue
+	return slices.ContainsFunc(m.withParts(named), m.writes)
+}
+
+// withParts returns a type of own code and the types of its embedded structs.
+func (m *Memory) withParts(named *types.Named) []*types.Named {
+	out := []*types.Named{named}
+	s, ok := named.Underlying().(*types.Struct)
+	if !ok {
+		return out
+	}
+	for field := range s.Fields() {
+		if part := program.Named(field.Type()); part != nil && field.Embedded() && m.Program.OwnType(part) {
+			out = append(out, part)
 		}
-		for _, a := range m.accesses[place] {
-			if a.Write {
-				return true
-			}
+	}
+	return out
+}
+
+// writes tells whether own code writes to fields of a type.
+func (m *Memory) writes(named *types.Named) bool {
+	for _, place := range m.places {
+		if place.Type == named && slices.ContainsFunc(m.accesses[place], func(a *Access) bool { return a.Write }) {
+			return true
 		}
 	}
 	return false

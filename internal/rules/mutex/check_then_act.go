@@ -100,7 +100,7 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 			name, c.First.Mode, lock),
 		Domain: where, Proof: proof,
 		Related: []rule.Related{
-			{Func: fn, Pos: siteOf(c.Check.At), Message: name + " is tested here"},
+			{Func: c.Check.Func(), Pos: siteOf(c.Check.At), Message: name + " is tested here"},
 			{Func: fn, Pos: siteOf(c.Second.Site), Message: "the lock is taken again here, and nothing is tested again"},
 		},
 		Scenario: s,

@@ -29,6 +29,41 @@ func leakedAlias(p *rule.Pass) {
 			tellLeak(p, leak)
 		}
 	}
+	for _, sent := range p.Effects.Memory().SentMaps() {
+		if !skip(p, sent.From.Parent()) && !skip(p, sent.Change.Func()) {
+			tellSent(p, sent)
+		}
+	}
+}
+
+// tellSent tells of a map that the sender goes on to change.
+func tellSent(p *rule.Pass, sent memory.SentMap) {
+	fn, name := sent.From.Parent(), sent.Place.String()
+	s := rule.NewScenario()
+	actor, runs := runner(p, sent.Change.Func())
+	first := s.Actor(actor, runs)
+	second := s.Actor("receiver", "has the map itself")
+	first.Step(siteOf(sent.Send), "sends the map that "+name+" holds", "both have it now")
+	first.Step(siteOf(sent.Change.At), "changes an entry of "+name, "the receiver goes through the map at the same time")
+	second.Step(siteOf(sent.Send), "reads the map that it got", "")
+	s.Outcome("fatal error: concurrent map access; the process ends")
+	where, proof := domain(p, sent.From)
+	p.Report(rule.Report{
+		Func: fn, Pos: siteOf(sent.From), About: name,
+		Severity: finding.High, Reason: "Go ends the process when a map is written and used at the same time",
+		Message: fmt.Sprintf("the map that %s holds is sent to another goroutine itself, and %s changes it in place later",
+			name, program.Name(sent.Change.Func())),
+		Domain: where, Proof: proof,
+		Related: []rule.Related{
+			{Func: sent.Send.Parent(), Pos: siteOf(sent.Send), Message: "it is sent here"},
+			{Func: sent.Change.Func(), Pos: siteOf(sent.Change.At), Message: name + " is changed in place here"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "send a copy",
+			Sketch:      "ch <- maps.Clone(" + name + ")",
+		},
+	})
 }
 
 func tellLeak(p *rule.Pass, leak memory.Leak) {
