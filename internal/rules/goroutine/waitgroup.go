@@ -101,8 +101,13 @@ func addAfterStart(p *rule.Pass, add effects.GroupCall) {
 	if countsDownBy(add.Site) || method(p, add.Func, add.Place, "Wait") == nil && !onlyAdd(p, add) {
 		return
 	}
+	// One Add, and a Wait for it: whichever Done comes first belongs to it.
+	counts := func(fn *ssa.Function) bool { return countsDown(p, fn, add.Place) }
+	if effects.InLoop(add.Site) || method(p, add.Func, add.Place, "Wait") == nil {
+		counts = func(fn *ssa.Function) bool { return countsDownOnce(p, fn, add.Place, 0) }
+	}
 	for _, e := range p.Program.CallsFrom(add.Func) {
-		if e.How != program.Starts || !effects.Before(e.Site, add.Site) || !countsDownOnce(p, e.Callee, add.Place, 0) || toldLater(p, e) {
+		if e.How != program.Starts || !effects.Before(e.Site, add.Site) || !counts(e.Callee) || toldLater(p, e) {
 			continue
 		}
 		if addedBefore(p, add, e.Site) {
