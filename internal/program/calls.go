@@ -68,6 +68,9 @@ func (p *Program) Static(site ssa.CallInstruction) []*ssa.Function {
 func (p *Program) indexCalls() calls {
 	funcs := make(map[*ssa.Function]bool, len(p.Funcs))
 	for _, fn := range p.Funcs {
+		if recv := fn.Signature.Recv(); recv != nil && halfKnown(recv.Type()) {
+			continue // go/types says that it implements everything, so that calls of any interface would lead to it
+		}
 		funcs[fn] = true
 		for _, wrapper := range methodValues(fn) {
 			funcs[wrapper] = true

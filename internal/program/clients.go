@@ -29,13 +29,17 @@ func (f Freshness) String() string { return [...]string{"unknown", "cached", "li
 // ClientOf answers whether reads of objects of type t through client v are cached or live, and where the client was
 // made. Unstructured objects bypass the cache of a manager's client unless it was told otherwise, see
 // controller-runtime's client.CacheOptions.
-func (p *Program) ClientOf(v ssa.Value, t types.Type) (Freshness, string) {
+func (p *Program) ClientOf(v ssa.Value, t types.Type) (Freshness, string) { return p.clientOf(v, t, 0) }
+
+// clientOf answers for ClientOf. The depth is how many clients were made of this one so far: a client may be wrapped in a
+// loop, or by who wraps it.
+func (p *Program) clientOf(v ssa.Value, t types.Type, depth int) (Freshness, string) {
 	answer, because, first := FreshnessUnknown, "", true
 	for _, src := range p.Sources(v).Values {
 		if unused(src) || p.madeForTests(src) {
 			continue
 		}
-		one, why := p.clientSource(src, t, 0)
+		one, why := p.clientSource(src, t, depth)
 		if !first && one != answer {
 			return FreshnessUnknown, ""
 		}
@@ -72,16 +76,16 @@ func (p *Program) clientSource(src ssa.Value, t types.Type, depth int) (Freshnes
 	row := Model(call)
 	switch {
 	case row == nil && wrapsReader(call):
-		return p.wrapped(call, t)
+		return p.wrapped(call, t, depth+1)
 	case row == nil:
 		return FreshnessUnknown, ""
 	case row.Effect == kube.ClientWrapper:
-		return p.wrapped(call, t)
+		return p.wrapped(call, t, depth+1)
 	case row.Effect == kube.ClientNavigation || row.Effect == kube.SubresourceClient:
 		if row.Shape {
 			return Live, fmt.Sprintf("the clientset used at %s", p.At(call.Pos()))
 		}
-		return p.ClientOf(Receiver(call), t)
+		return p.clientOf(Receiver(call), t, depth+1)
 	}
 	where := fmt.Sprintf("%s at %s", row.Name, p.At(call.Pos()))
 	switch row.Provenance {
@@ -97,13 +101,13 @@ func (p *Program) clientSource(src ssa.Value, t types.Type, depth int) (Freshnes
 }
 
 // wrapped answers for a client that is made of another.
-func (p *Program) wrapped(call *ssa.Call, t types.Type) (Freshness, string) {
+func (p *Program) wrapped(call *ssa.Call, t types.Type, depth int) (Freshness, string) {
 	for i := range call.Call.Args {
 		arg := Argument(call, i)
 		if arg == nil || !types.IsInterface(arg.Type()) {
 			continue
 		}
-		if f, why := p.ClientOf(arg, t); f != FreshnessUnknown {
+		if f, why := p.clientOf(arg, t, depth); f != FreshnessUnknown {
 			return f, why
 		}
 	}

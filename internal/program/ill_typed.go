@@ -110,6 +110,26 @@ func invalid(t types.Type) bool {
 	return false
 }
 
+// halfKnown tells whether a type embeds one that was not found, itself or through others that it embeds. What methods it has
+// is not known.
+func halfKnown(t types.Type) bool { return embedsInvalid(t, 0) }
+
+func embedsInvalid(t types.Type, depth int) bool {
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok || depth > 8 { // a type may embed a pointer to itself
+		return false
+	}
+	for f := range s.Fields() {
+		if f.Embedded() && (invalid(f.Type()) || invalid(f.Type().Underlying()) || embedsInvalid(f.Type(), depth+1)) {
+			return true
+		}
+	}
+	return false
+}
+
 // dropMissingCalls removes statements that do nothing but call a function of a package that was not found, with
 // arguments that it can only read: logging, most often. A function, a channel or an ill-typed argument keeps the
 // statement, as more may depend on the call.
