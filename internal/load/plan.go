@@ -53,7 +53,8 @@ func list(ctx context.Context, cfg Config) (*listing, error) {
 }
 
 // wantedPatterns says which patterns to list in which module, by the module's directory. A pattern that is no path
-// belongs to the module that holds the directory under review.
+// belongs to the module that holds the directory under review. Where no module holds the directory of dir/..., the
+// modules below it are meant, as the go command would find nothing there.
 func wantedPatterns(cfg Config, dirs []string) map[string][]string {
 	wanted := make(map[string][]string)
 	if len(cfg.Patterns) == 0 {
@@ -74,6 +75,14 @@ func wantedPatterns(cfg Config, dirs []string) map[string][]string {
 		dir := holder(dirs, cfg.Dir)
 		if filepath.IsAbs(path) {
 			pattern, dir = path, holder(dirs, strings.TrimSuffix(path, string(filepath.Separator)+"..."))
+		}
+		if below, ok := strings.CutSuffix(path, string(filepath.Separator)+"..."); ok && dir == "" && filepath.IsAbs(path) {
+			for _, nested := range dirs {
+				if within(nested, below) {
+					wanted[nested] = append(wanted[nested], filepath.Join(nested, "..."))
+				}
+			}
+			continue
 		}
 		wanted[dir] = append(wanted[dir], pattern)
 	}
