@@ -75,6 +75,11 @@ func (p *Program) indexCalls() calls {
 		for _, wrapper := range methodValues(fn) {
 			funcs[wrapper] = true
 		}
+		if fn.Pkg != nil {
+			if initial := fn.Pkg.Func("init"); initial != nil {
+				funcs[initial] = true // it sets package variables to functions
+			}
+		}
 	}
 	graph := vta.CallGraph(funcs, nil)
 
