@@ -46,8 +46,8 @@ func unguardedField(p *rule.Pass) {
 		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
 			continue // who calls it is out of sight: most often nobody but tests
 		}
-		if !u.Meeting.Sure() && !p.Strict && complete && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
-			continue // a method that a program does not call
+		if !u.Meeting.Sure() && !p.Strict && (complete || closed(fn)) && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
+			continue // a method that nobody calls, but tests perhaps
 		}
 		if underRead(u) {
 			continue // the read lock is held: told by write-under-rlock
@@ -76,6 +76,12 @@ func application(p *rule.Pass) bool {
 	return has(program.EntryMain) && has(program.EntryReconcile) || slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool {
 		return !p.Program.TestSupport(m.Site.Parent())
 	})
+}
+
+// closed tells whether only the reviewed module can call a function: it stands in a command, or below a directory named
+// internal (cmd/go, "Internal Directories").
+func closed(fn *ssa.Function) bool {
+	return fn.Pkg != nil && (fn.Pkg.Pkg.Name() == "main" || slices.Contains(strings.Split(fn.Pkg.Pkg.Path(), "/"), "internal"))
 }
 
 // holder is the struct that has a field, or the variable itself: fields of one struct lack one lock.
