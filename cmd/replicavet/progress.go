@@ -33,7 +33,7 @@ func (inv *invocation) newPhases() *phases {
 		p.timer = time.AfterFunc(patience, func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.shown = true
+			p.shown = p.live
 			p.line()
 		})
 	}
@@ -58,9 +58,21 @@ func (p *phases) end() {
 	if p.verbose {
 		fmt.Fprintf(p.errs, "%-8s %6.2f s\n", "total", time.Since(p.first).Seconds())
 	}
+	p.wipe()
+}
+
+// quiet ends the line at the terminal, which the report is about to be written to, and not the time that is taken.
+func (p *phases) quiet() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+}
+
+func (p *phases) wipe() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	p.live = false // the timer may be waiting for the lock
 	if p.shown {
 		fmt.Fprint(p.errs, "\r\x1b[K")
 		p.shown = false

@@ -42,6 +42,7 @@ func (inv *invocation) review(ctx context.Context, adapt func(*order)) int {
 	status := review.Verdict(r, o.fail, inv.keepGoing)
 	r.Findings = atLeast(r.Findings, o.show)
 	clock.begin("report")
+	clock.quiet()
 	err = inv.render(r, describe(o.Rules), sourceIn(inv.dir))
 	clock.end()
 	if err != nil {
