@@ -64,17 +64,18 @@ func bashCompletion() string {
 	return fmt.Sprintf(`_replicavet() {
   local cur=${COMP_WORDS[COMP_CWORD]} words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W %q -- "$cur") $(compgen -d -- "$cur"))
+    COMPREPLY=($(compgen -W %[1]q -- "$cur") $(compgen -d -- "$cur"))
     return
   fi
   case ${COMP_WORDS[COMP_CWORD-1]} in
-    -format) COMPREPLY=($(compgen -W %q -- "$cur")); return ;;
+    -format) COMPREPLY=($(compgen -W %[2]q -- "$cur")); return ;;
+    -o) COMPREPLY=($(compgen -S = -W %[2]q -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
     -show|-fail) COMPREPLY=($(compgen -W "medium high critical none" -- "$cur")); return ;;
     -color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")); return ;;
     -C|-config|-baseline) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   case ${COMP_WORDS[1]} in
-%s  esac
+%[3]s  esac
   COMPREPLY=($(compgen -W "$words" -- "$cur") $(compgen -f -- "$cur"))
 }
 complete -F _replicavet replicavet
