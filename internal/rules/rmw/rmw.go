@@ -35,5 +35,6 @@ var Rules = []*rule.Rule{
 	usedVersion,
 	versionlessUpdate,
 	forgottenConflict,
+	hiddenConflict,
 	maskedError,
 }
