@@ -54,7 +54,11 @@ func command(b *bytes.Buffer, name string, properties []property, message string
 	var list []string
 	for _, p := range properties {
 		if p.value != "" {
-			list = append(list, p.name+"="+propertyEscapes.Replace(p.value))
+			lines := strings.Split(p.value, "\n") // which the format can say; what else steers a log it cannot
+			for i, line := range lines {
+				lines[i] = plain(line)
+			}
+			list = append(list, p.name+"="+propertyEscapes.Replace(strings.Join(lines, "\n")))
 		}
 	}
 	fmt.Fprintf(b, "::%s %s::%s\n", name, strings.Join(list, ","), commandEscapes.Replace(message))

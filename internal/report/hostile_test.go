@@ -45,6 +45,19 @@ func TestHostileGitHub(t *testing.T) {
 	}
 }
 
+// A log shows what no annotation takes: neither the name of a file nor that of a rule steers it.
+func TestHostileGitHubProperties(t *testing.T) {
+	r := &finding.Review{
+		Findings: []finding.Finding{{File: "a\x1b[2J.go", Line: 1, Rule: "x\u202e/y", Severity: finding.High}},
+		Errors:   []finding.Error{{File: "b\x1b[2J.go", Kind: "type"}},
+	}
+	for i, c := range render(t, "github", r, Options{}) {
+		if c != '\n' && steers(c) {
+			t.Errorf("%q at %d", c, i)
+		}
+	}
+}
+
 func TestHostileMarkdown(t *testing.T) {
 	r, source := read(t, "hostile")
 	got := render(t, "markdown", r, Options{Source: source})
