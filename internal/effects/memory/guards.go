@@ -51,7 +51,8 @@ func (m *Memory) judge(place Place) {
 }
 
 // Guard infers the lock that guards a place: one that belongs to the same struct, or to the same package for package
-// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts.
+// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts. A
+// lock that nobody takes for writing guards what is read under it.
 func (m *Memory) Guard(place Place) Place {
 	var best Place
 	most := 0
@@ -72,6 +73,9 @@ func (m *Memory) Guard(place Place) Place {
 				best, most = h.Lock.Place, counts[h.Lock.Place]
 			}
 		}
+	}
+	if !best.Known() {
+		return m.readGuard(place)
 	}
 	return best
 }

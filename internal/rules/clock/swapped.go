@@ -13,7 +13,7 @@ import (
 
 var swapped = &rule.Rule{
 	ID:        "clock/swapped",
-	Title:     "a duration is computed as the earlier time minus the later one",
+	Title:     "two times change places: the later one is subtracted, or a timeout is given as the interval",
 	Checklist: []string{"8.2"},
 	Severity:  finding.High,
 	Needs:     rule.Function,
@@ -26,6 +26,11 @@ func checkSwapped(pass *rule.Pass) {
 	for _, b := range pass.Effects.BackwardsDurations() {
 		if pass.Reviewed(b.Call.Parent()) {
 			reportSwapped(pass, b)
+		}
+	}
+	for _, s := range pass.Effects.SwappedPolls() {
+		if pass.Reviewed(s.Call.Parent()) {
+			reportSwappedPoll(pass, s)
 		}
 	}
 }

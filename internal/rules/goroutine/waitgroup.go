@@ -40,6 +40,7 @@ func waitGroup(p *rule.Pass) {
 				doneAgain(p, call)
 			case "Wait":
 				waitInLoop(p, call)
+				waitForNobody(p, call)
 			}
 		}
 	}
