@@ -271,10 +271,10 @@ func between(first, last ssa.Instruction) func(ssa.Instruction) bool {
 }
 
 // alike tells whether a second instruction runs whenever the first has run and nothing has failed: what decides about it, errors
-// left out, has decided about the first in the same way. Behind other tests, the two may exclude each other.
+// left out, has decided about the first in the same way, or is a flag that was set beside the first. Behind other tests, the two may exclude each other.
 func alike(first, second ssa.Instruction) bool {
 	return MustPrecede(first, second) || !slices.ContainsFunc(Conditions(second.Block()), func(branch *ssa.If) bool {
-		return !aboutError(branch.Cond) && !slices.ContainsFunc(branch.Block().Succs, func(side *ssa.BasicBlock) bool {
+		return !aboutError(branch.Cond) && !saidBy(first, branch, second) && !slices.ContainsFunc(branch.Block().Succs, func(side *ssa.BasicBlock) bool {
 			return side.Dominates(second.Block()) && side.Dominates(first.Block())
 		})
 	})

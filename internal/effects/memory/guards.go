@@ -40,19 +40,28 @@ func (m *Memory) judge(place Place) {
 		return
 	}
 	if guard := m.Guard(place); guard.Known() {
-		for _, a := range all {
-			if _, held := a.Holds(guard); !held {
-				m.meetGuarded(a, all, guard)
-			}
-		}
+		m.judgeGuarded(all, guard)
 		return
 	}
-	m.judgeBare(all)
+	before := len(m.unguarded)
+	if guard := m.readGuard(place); guard.Known() {
+		m.judgeGuarded(all, guard)
+	}
+	if len(m.unguarded) == before {
+		m.judgeBare(all)
+	}
+}
+
+func (m *Memory) judgeGuarded(all []*Access, guard Place) {
+	for _, a := range all {
+		if _, held := a.Holds(guard); !held {
+			m.meetGuarded(a, all, guard)
+		}
+	}
 }
 
 // Guard infers the lock that guards a place: one that belongs to the same struct, or to the same package for package
-// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts. A
-// lock that nobody takes for writing guards what is read under it.
+// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts.
 func (m *Memory) Guard(place Place) Place {
 	var best Place
 	most := 0
@@ -73,9 +82,6 @@ func (m *Memory) Guard(place Place) Place {
 				best, most = h.Lock.Place, counts[h.Lock.Place]
 			}
 		}
-	}
-	if !best.Known() {
-		return m.readGuard(place)
 	}
 	return best
 }

@@ -3,6 +3,8 @@
 package memory
 
 import (
+	"slices"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -13,6 +15,9 @@ import (
 func (m *Memory) habitual(a *Access, guard Place) bool {
 	if a.Place.Type == nil || guard.Type != a.Place.Type || !isMethodOf(a, guard) {
 		return false
+	}
+	if !m.writesUnder(a.Place, guard) {
+		return false // no word of the author about writes: it may be set while nobody reads
 	}
 	with, without := m.habit(a, guard)
 	if a.Write && a.Map() {
@@ -40,6 +45,14 @@ func (m *Memory) habit(of *Access, guard Place) (with, without int) {
 		}
 	}
 	return with, without
+}
+
+// writesUnder tells whether some write of a place holds a lock.
+func (m *Memory) writesUnder(place, lock Place) bool {
+	return slices.ContainsFunc(m.accesses[place], func(a *Access) bool {
+		_, held := a.Holds(lock)
+		return a.Write && held
+	})
 }
 
 // isMethodOf tells whether an access is to a field of the receiver of the method that it stands in.

@@ -13,6 +13,9 @@ func (m *Memory) readGuard(place Place) Place {
 	var found []Place
 	for _, a := range m.accesses[place] {
 		if a.Write {
+			if isOption(a) {
+				return Place{} // whoever applies it may hold the lock
+			}
 			writes[a.Func()] = true
 			continue
 		}
@@ -46,4 +49,10 @@ func onlyWritersLack(lacks, writes map[*ssa.Function]bool) bool {
 		}
 	}
 	return true
+}
+
+// isOption tells whether an access stands in a function literal that is given the object, as options are.
+func isOption(a *Access) bool {
+	param, ok := a.Owner.Root.(*ssa.Parameter)
+	return ok && param.Parent().Parent() != nil
 }
