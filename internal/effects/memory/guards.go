@@ -47,7 +47,8 @@ func (m *Memory) judge(place Place) {
 	if guard := m.readGuard(place); guard.Known() {
 		m.judgeGuarded(all, guard)
 	}
-	if len(m.unguarded) == before {
+	if !slices.ContainsFunc(m.unguarded[before:], func(u *Unguarded) bool { return u.Meeting.Sure() }) {
+		m.unguarded = m.unguarded[:before] // reads alone are no evidence where nobody is shown to meet
 		m.judgeBare(all)
 	}
 }
