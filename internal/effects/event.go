@@ -24,6 +24,8 @@ const (
 	Change
 	// Copy makes the object a copy of another: DeepCopy, DeepCopyInto, or an assignment of the whole.
 	Copy
+	// Spelled is what the data of a raw patch says about a field; the object in memory stays as it is.
+	Spelled
 )
 
 // Event is one thing that a function does to an object, itself or through a callee.
@@ -36,7 +38,7 @@ type Event struct {
 	// Chain are the calls from At down to Origin; empty when they are the same.
 	Chain []ssa.CallInstruction
 	Object
-	// Path is what changes, for Change.
+	// Path is what changes, for Change and Spelled.
 	Path string
 	// Type is the type of the changed field, for Change; of the object otherwise.
 	Type types.Type
@@ -44,8 +46,10 @@ type Event struct {
 	Call *kube.Call
 	// From is the object copied, for Copy.
 	From Place
-	// Deps is what the new value is computed from, for Change.
+	// Deps is what the new value is computed from, for Change and Spelled.
 	Deps Deps
+	// For is the request whose data it is, for Spelled.
+	For ssa.Instruction
 	// Guards is what is tested before this happens, in the functions that lead to it.
 	Guards Deps
 	// Retry is the innermost retry-on-conflict that runs it, as seen from the function of At; nil if none.
@@ -62,6 +66,9 @@ type Event struct {
 	// Client is the client, reader or lister the request goes through, in the function of Origin.
 	Client ssa.Value
 }
+
+// changes tells whether the event gives a field of the object a new value, in memory or in the data of a request.
+func (ev *Event) changes() bool { return ev.Kind == Change || ev.Kind == Spelled }
 
 // Pos returns where it is done.
 func (ev *Event) Pos() token.Pos { return position(ev.Origin) }

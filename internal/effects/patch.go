@@ -45,6 +45,10 @@ type Patch struct {
 	Made *ssa.Call
 	// Payload is the data of a raw patch.
 	Payload ssa.Value
+	// Spelled is set when the code shows every field of the data.
+	Spelled bool
+	// Snapshot is the call that marshalled the base of a difference of texts.
+	Snapshot *ssa.Call
 	// Force is set for an apply that takes fields from other managers.
 	Force bool
 	// Manager is the value of the field manager; nil when none is given.
@@ -234,6 +238,14 @@ func isBytes(t types.Type) bool {
 // payloadLock reads what the bytes of a raw patch are made from: a resourceVersion, a uid or a test operation in it
 // makes the server refuse what does not fit.
 func (e *Effects) payloadLock(fn *ssa.Function, payload ssa.Value, kind PatchType) Lock {
+	if kind == MergePatch || kind == StrategicPatch {
+		if said := e.spelled(payload); said.whole {
+			if said.has("metadata", "resourceVersion") {
+				return Locked
+			}
+			return Unlocked
+		}
+	}
 	m := e.Mentions(fn, payload)
 	if m.Has("resourceVersion") || m.Has("ResourceVersion") {
 		return Locked

@@ -40,6 +40,9 @@ func (s *Story) findSent() []*Event {
 // one that copies is in both. Nil means that no copy was found.
 func (s *Story) afterBase() map[ssa.Instruction]bool {
 	chain := s.Write.Chain
+	if p := s.Write.Patch; p != nil && p.Snapshot != nil && len(chain) == 0 && s.e.marshalsWritten(s) {
+		return s.e.changesAfter(s.Func, &Event{At: p.Snapshot}, s.Write)
+	}
 	for depth := len(chain); depth >= 0; depth-- {
 		fn := s.Write.Origin.Parent()
 		if depth < len(chain) {
@@ -55,6 +58,11 @@ func (s *Story) afterBase() map[ssa.Instruction]bool {
 		}
 	}
 	return nil
+}
+
+// marshalsWritten tells whether a difference is one of the written object to what itself was before.
+func (e *Effects) marshalsWritten(s *Story) bool {
+	return len(s.Write.Base) == 1 && (Object{s.Write.Base[0].Root, concat(s.Write.Base[0].Base, s.Write.Base[0].Path)}) == s.Write.Object
 }
 
 func (e *Effects) changesAfter(fn *ssa.Function, copied, w *Event) map[ssa.Instruction]bool {
@@ -253,8 +261,11 @@ func (s *Story) Transition(ch *Event) bool {
 }
 
 func storedValue(instr ssa.Instruction) ssa.Value {
-	if st, ok := instr.(*ssa.Store); ok {
-		return st.Val
+	switch x := instr.(type) {
+	case *ssa.Store:
+		return stripped(x.Val)
+	case *ssa.MapUpdate:
+		return stripped(x.Value)
 	}
 	return nil
 }
@@ -276,6 +287,9 @@ func (s *Story) testsOld(branch *ssa.If, at ssa.Instruction, ch *Event, value ss
 		c, isConst := sides[1].(*ssa.Const)
 		if !isConst || c.Value == nil || sameConst(c, value) {
 			continue
+		}
+		if ch.Kind == Spelled && slices.Contains(ch.Deps.Strings, textOf(c)) {
+			continue // the text has the value
 		}
 		if c.Value.Kind() == constant.String && constant.StringVal(c.Value) == "" {
 			continue // sets what is not set yet

@@ -128,7 +128,7 @@ func (s *Story) Reads() []*Event {
 func (s *Story) Changes() []*Event {
 	var out []*Event
 	for _, ev := range s.Events {
-		if ev.Kind != Change || !s.before(ev) || s.isBase(ev.Object) {
+		if !s.mayCarry(ev) || !s.before(ev) || s.isBase(ev.Object) {
 			continue
 		}
 		if ev.Object == s.Write.Object || s.copiedAfter(ev) {
@@ -136,6 +136,14 @@ func (s *Story) Changes() []*Event {
 		}
 	}
 	return out
+}
+
+// mayCarry tells whether the write can carry a change: the data of a request that is spelled out has nothing else.
+func (s *Story) mayCarry(ev *Event) bool {
+	if s.Write.Patch != nil && s.Write.Patch.Spelled {
+		return ev.Kind == Spelled && ev.For == s.Write.Origin
+	}
+	return ev.Kind == Change
 }
 
 // isBase tells whether o is only what a patch is compared with.

@@ -44,7 +44,7 @@ type gatherer struct {
 func (g *gatherer) add(ev *Event) {
 	if ev.At == nil {
 		ev.At = ev.Origin
-		if ev.Kind == Change || ev.Kind == Write {
+		if ev.changes() || ev.Kind == Write {
 			ev.Guards = g.e.GuardsOf(ev.Origin)
 		}
 	}
@@ -214,6 +214,13 @@ func (g *gatherer) write(site ssa.CallInstruction, row *kube.Call, object, clien
 	ev := Event{Kind: Write, Origin: site, Call: row, Client: client, Patch: g.e.patchOf(site, row)}
 	if ev.Patch != nil && ev.Patch.Base != nil {
 		ev.Base = g.base(ev.Patch)
+	}
+	if ev.Patch != nil && object == nil && g.difference(&ev) {
+		return
+	}
+	if ev.Patch != nil && g.spell(&ev, object) {
+		g.add(&ev)
+		return
 	}
 	if object != nil {
 		for _, o := range g.e.Objects(g.fn, object) {

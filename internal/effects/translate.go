@@ -134,7 +134,7 @@ func (t *translation) event(ev *Event) []*Event {
 	if len(objects) == 0 {
 		objects, partial = t.converted(ev), true
 	}
-	if ev.Kind == Change {
+	if ev.changes() {
 		objects = slices.DeleteFunc(slices.Clone(objects), func(at Place) bool { return !t.g.relevant(at) })
 	}
 	if len(objects) == 0 {
@@ -148,7 +148,7 @@ func (t *translation) event(ev *Event) []*Event {
 		moved.At = t.edge.Site
 		moved.Chain = slices.Concat([]ssa.CallInstruction{t.edge.Site}, ev.Chain)
 		moved.Object, moved.Path, moved.Partial = at.Object, at.Path, partial
-		if ev.Kind != Change {
+		if !ev.changes() {
 			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
 		}
 		moved.Deps, moved.Guards, moved.Base = deps, guards, base
