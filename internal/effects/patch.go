@@ -63,6 +63,11 @@ func (e *Effects) patchOf(site ssa.CallInstruction, row *kube.Call) *Patch {
 		e.readPatch(site, row, out)
 	case kube.Apply, kube.ApplyStatus, kube.ApplySubresource:
 		out.Type = ApplyPatch
+	case kube.ReadModifyWrite:
+		if row.Protection == "none" && row.Closure >= 0 {
+			return &Patch{Type: MergePatch, Lock: Unlocked}
+		}
+		return nil
 	default:
 		return nil
 	}

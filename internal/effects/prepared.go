@@ -81,7 +81,7 @@ func (l life) keptElsewhere(e *Effects, fn *ssa.Function, ch, by *Event) bool {
 // madeAgain tells whether the object is changed at the same place, or replaced, between the read and the write.
 func (l life) madeAgain(ch, by, w *Event) bool {
 	for _, ev := range l {
-		if ev == by || ev == w || ev == ch || !l.mayFollow(by, ev) || !l.mayFollow(ev, w) {
+		if ev.Origin == by.Origin || ev == w || ev == ch || !l.mayFollow(by, ev) || !l.mayFollow(ev, w) {
 			continue
 		}
 		switch ev.Kind {

@@ -147,8 +147,11 @@ func elem(t types.Type) types.Type {
 // call adds what a call does: by the model where it has a row, else through the callee's events.
 func (g *gatherer) call(site ssa.CallInstruction) {
 	row := program.Model(site)
-	for _, one := range g.e.Program.Models(site) {
-		g.modelled(site, one)
+	helper := row != nil && row.Effect == kube.ReadModifyWrite && row.Closure >= 0
+	if helper {
+		g.fetched(site, row) // what its function changes lies between this and the write
+	} else {
+		g.models(site)
 	}
 	for _, edge := range g.e.Program.Callees(site) {
 		if row != nil && edge.Arg < 0 {
@@ -156,7 +159,24 @@ func (g *gatherer) call(site ssa.CallInstruction) {
 		}
 		g.through(edge, row)
 	}
+	if helper {
+		g.models(site)
+	}
 	g.converted(site)
+}
+
+func (g *gatherer) models(site ssa.CallInstruction) {
+	for _, one := range g.e.Program.Models(site) {
+		g.modelled(site, one)
+	}
+}
+
+// fetched is the read that a helper makes before it calls the function that it is given.
+func (g *gatherer) fetched(site ssa.CallInstruction, row *kube.Call) {
+	object := program.Argument(site, row.Object)
+	for _, o := range g.e.Objects(g.fn, object) {
+		g.add(&Event{Kind: Read, Origin: site, Call: row, Client: program.Argument(site, row.Client), Object: o, Type: stripped(object).Type()})
+	}
 }
 
 // modelled adds the events of a call that the model knows.

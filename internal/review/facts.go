@@ -109,6 +109,10 @@ func protectionOf(w *effects.Event) string {
 	switch w.Call.Effect {
 	case kube.Update, kube.UpdateStatus, kube.UpdateSubresource:
 		return "version"
+	case kube.ReadModifyWrite:
+		if w.Call.Protection == "rv" {
+			return "version"
+		}
 	case kube.Create:
 		return "name"
 	case kube.Delete, kube.DeleteCollection:

@@ -53,6 +53,9 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 		if s.Merges(ch) || !s.Mentioned(ch) {
 			continue // the server merges the list by element, or the patch is about other fields
 		}
+		if byHelper(s) && !steps(s, ch) {
+			continue // the helper reads right before: what is set there is set whatever was read
+		}
 		st := stake{story: s, change: ch, field: ch.Path}
 		st.harm = harmOf(s, ch)
 		if list, replaced := s.Replaces(ch); replaced {
@@ -73,6 +76,14 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 		}
 	}
 	return worst, ok
+}
+
+// byHelper tells whether a helper reads the object, has it changed by a function and sends the difference.
+func byHelper(s *effects.Story) bool { return s.Write.Call.Effect == kube.ReadModifyWrite }
+
+// steps tells whether a change counts on from what was read, or extends it. An owner sets its reference again.
+func steps(s *effects.Story, ch *effects.Event) bool {
+	return s.FromOld(ch) && (ch.Deps.Arithmetic || ch.Deps.Append) && ch.Path != "OwnerReferences"
 }
 
 // onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
@@ -126,6 +137,8 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	switch {
 	case st.domain == program.Test:
 		return false
+	case byHelper(st.story) && st.domain != program.EveryReplica && st.rival == nil:
+		return false // nobody of this program comes between the read of the helper and its patch
 	case st.domain == program.EveryReplica && st.rival == nil && !st.outside && st.level(pass):
 		return false // the same reconcile sets the same condition on each replica
 	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil || st.outside):
