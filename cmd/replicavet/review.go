@@ -16,7 +16,7 @@ import (
 func runReview(ctx context.Context, inv *invocation) int {
 	return inv.review(ctx, func(o *order) {
 		for _, out := range append(inv.outputs, output{format: report.Format{Name: inv.format}}) {
-			if out.format.Name == "html" { // the page has room for them
+			if name := out.format.Name; name == "html" || name == "json" { // the page has room for them
 				o.Map, o.Ledger = true, true
 			}
 		}

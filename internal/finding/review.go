@@ -24,9 +24,13 @@ type Review struct {
 	// Errors are what was not read or not done. A review with errors is not complete: quiet is never clean.
 	Errors []Error `json:"errors"`
 	Stats  Stats   `json:"stats"`
+	// Rules are the ids of the rules that ran, sorted: quiet means something for these only.
+	Rules []string `json:"rules"`
 	// Map are the entry points and Ledger the API writes of the program, when they were asked for.
 	Map    []MapEntry  `json:"map,omitempty"`
 	Ledger []LedgerRow `json:"ledger,omitempty"`
+	// Excerpts are the lines of the reviewed files that reports quote, in order of file and line. The JSON form has them.
+	Excerpts []Excerpt `json:"excerpts,omitempty"`
 }
 
 // Tool names the program that made a review.
@@ -102,6 +106,7 @@ func (r *Review) withLists() *Review {
 	out := *r
 	out.Findings = list(slices.Clone(r.Findings))
 	out.Errors = list(r.Errors)
+	out.Rules = list(r.Rules)
 	out.Stats.Modules = list(r.Stats.Modules)
 	for i := range out.Findings {
 		f := &out.Findings[i]

@@ -58,6 +58,10 @@ type quote struct {
 	From, To int
 }
 
+// linesBefore and linesAfter are how many lines around its own any format quotes with a finding, linesInside how many of
+// a finding that spans several.
+const linesBefore, linesAfter, linesInside = 4, 2, 4
+
 // excerpt quotes the lines from first to last, and marks from column to endColumn of the line marked (columns count
 // bytes from 1; an end that is not beyond the start marks to the end of the line). Blank lines at either end are left out.
 func (s *sources) excerpt(file string, first, last, marked, column, endColumn int) []quote {

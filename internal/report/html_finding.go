@@ -86,7 +86,7 @@ func htmlCode(f *finding.Finding, src *sources) []htmlLine {
 		endColumn = 0
 	}
 	var out []htmlLine
-	for _, q := range src.excerpt(f.File, f.Line-4, f.Line+2, f.Line, f.Column, endColumn) {
+	for _, q := range src.excerpt(f.File, f.Line-linesBefore, f.Line+linesAfter, f.Line, f.Column, endColumn) {
 		out = append(out, htmlLine{q.Number, q.Text[:q.From], q.Text[q.From:q.To], q.Text[q.To:]})
 	}
 	return out

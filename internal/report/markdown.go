@@ -110,7 +110,7 @@ func (m *markdownPage) like(others []*finding.Finding) {
 // excerpt quotes the lines of the finding.
 func (m *markdownPage) excerpt(f *finding.Finding) {
 	var lines []string
-	for _, q := range m.src.excerpt(f.File, f.Line-1, max(f.Line, min(f.EndLine, f.Line+4)), f.Line, f.Column, 0) {
+	for _, q := range m.src.excerpt(f.File, f.Line-1, max(f.Line, min(f.EndLine, f.Line+linesInside)), f.Line, f.Column, 0) {
 		lines = append(lines, q.Text)
 	}
 	if len(lines) > 0 {

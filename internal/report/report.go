@@ -83,6 +83,3 @@ func Lookup(name string) (Format, error) {
 	}
 	return Format{}, fmt.Errorf("unknown format %q: use %s", name, strings.Join(names, ", "))
 }
-
-// encode renders the review as its own JSON.
-func encode(w io.Writer, r *finding.Review, _ []Rule, _ Options) error { return r.Encode(w) }

@@ -46,6 +46,7 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 		Findings: []finding.Finding{},
 		Errors:   []finding.Error{},
 		Stats:    stats(p, len(o.Rules)),
+		Rules:    ruleIDs(o.Rules),
 		Map:      entryMap(p),
 		Ledger:   ledger(p, e),
 	}
@@ -64,6 +65,16 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 	}
 	r.Sort()
 	return &raw{r, directives(p), sums(p, r.Findings)}, nil
+}
+
+// ruleIDs returns the ids of rules, sorted.
+func ruleIDs(chosen []*rule.Rule) []string {
+	ids := make([]string, len(chosen))
+	for i, r := range chosen {
+		ids[i] = r.ID
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // sums returns the checksums of the files that the fixes of findings change, by the names that findings use.
