@@ -25,6 +25,7 @@ var SendAfterClose = &rule.Rule{
 }
 
 func sendAfterClose(p *rule.Pass) {
+	told := make(map[*effects.ChannelOp]bool)
 	for _, c := range p.Effects.Channels().All {
 		if silentIn(p, c.Func()) {
 			continue
@@ -35,11 +36,15 @@ func sendAfterClose(p *rule.Pass) {
 				continue
 			}
 			if late := outlive(p, c, cl); len(late) > 0 {
+				for _, l := range late {
+					told[l.op] = true
+				}
 				tellSendAfter(p, c, cl, late)
 				break
 			}
 		}
 	}
+	sendUnlocked(p, told)
 }
 
 // lateSend is a send and the goroutine that can still be on its way to it.
