@@ -40,13 +40,23 @@ func (l *Locks) ReleasesIn(fn *ssa.Function, place Place) bool {
 }
 
 // GivenUpByOthers tells whether some function other than fn and its closures releases a lock at that place which it has
-// not taken itself.
+// not taken itself. The instances of a generic function are one.
 func (l *Locks) GivenUpByOthers(place Place, fn *ssa.Function) bool {
 	for other, n := range l.nets {
-		if other == fn || encloses(fn, other) {
+		if partOfGeneric(fn, other) {
 			continue
 		}
 		if slices.ContainsFunc(n.released, func(r Lock) bool { return r.Place == place }) {
+			return true
+		}
+	}
+	return false
+}
+
+// partOfGeneric tells whether a function is fn or a closure in it, or that of another instance of the same generic function.
+func partOfGeneric(fn, other *ssa.Function) bool {
+	for ; other != nil; other = other.Parent() {
+		if other == fn || fn.Origin() != nil && (other == fn.Origin() || other.Origin() == fn.Origin()) {
 			return true
 		}
 	}

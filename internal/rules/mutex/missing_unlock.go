@@ -26,9 +26,10 @@ var MissingUnlock = &rule.Rule{
 
 func missingUnlock(p *rule.Pass) {
 	locks := locks(p)
+	generic := make(map[*ssa.Function]bool) // told of one instance: the others are the same code
 	for _, fn := range p.Program.Funcs {
 		flow := locks.Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || skip(p, fn) || generic[fn.Origin()] {
 			continue
 		}
 		told := make(map[memory.Place]bool)
@@ -37,6 +38,9 @@ func missingUnlock(p *rule.Pass) {
 				if !told[h.Lock.Place] && leaksLock(locks, fn, h) {
 					told[h.Lock.Place] = true
 					tellMissing(p, fn, exit, h)
+					if fn.Origin() != nil {
+						generic[fn.Origin()] = true
+					}
 				}
 			}
 		}
