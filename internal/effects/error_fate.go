@@ -38,6 +38,8 @@ type ErrorFate struct {
 	At   ssa.Instruction
 	// Entry is the entry point that got the error, for ErrorSurfaced and ErrorRequeued.
 	Entry *program.Entry
+	// PassedOver is set when the code asks whether it is a conflict, and then goes on as if there were no error.
+	PassedOver bool
 	// Path are the calls from Func down to the one that gave the error.
 	Path []ssa.CallInstruction
 }
@@ -83,6 +85,8 @@ func (w *errorFateWalk) site(site ssa.CallInstruction, below []ssa.CallInstructi
 	}
 	use := w.e.errorUse(call)
 	switch {
+	case use.dropped && !use.tested && !use.retried:
+		w.out = append(w.out, ErrorFate{Kind: ErrorDropped, Func: site.Parent(), At: site, Path: path, PassedOver: true})
 	case use.tested:
 		w.end(ErrorTested, site, path, nil)
 	case use.retried:

@@ -17,6 +17,7 @@ import (
 type errorUse struct {
 	returned bool // it, or an error made in its stead, is returned
 	tested   bool // somebody asks whether it is a conflict
+	dropped  bool // a conflict is passed over as if the call had succeeded
 	requeued bool // a result that asks for another call is returned
 	retried  bool // it starts the call again, in a loop that success leaves
 	escaped  bool // it goes where the code does not show
@@ -129,7 +130,11 @@ func (u *useWalk) passed(site ssa.CallInstruction, v ssa.Value) {
 		return
 	}
 	if row := program.Model(call); row != nil && row.Effect == kube.ErrorFilter && row.Name == "IsConflict" {
-		u.out.tested = true
+		if u.e.dropsConflict(call) {
+			u.out.dropped = true
+		} else {
+			u.out.tested = true
+		}
 		return
 	}
 	for _, callee := range u.e.Program.Static(call) {

@@ -25,6 +25,7 @@ var borrowedVersion = &rule.Rule{
 }
 
 func checkBorrowedVersion(pass *rule.Pass) {
+	carriedOlder(pass, true)
 	for _, fn := range pass.Program.Funcs {
 		if pass.Program.InTest(fn) || pass.Program.TestSupport(fn) || pass.Program.Generated(fn) {
 			continue

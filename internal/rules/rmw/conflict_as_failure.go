@@ -36,7 +36,7 @@ func checkConflictAsFailure(pass *rule.Pass) {
 		}
 		for _, fate := range pass.Effects.ErrorFates(row.Site) {
 			call, ok := fate.At.(*ssa.Call)
-			if !ok || fate.Kind != effects.ErrorDropped || pass.Program.InTest(fate.Func) {
+			if !ok || fate.Kind != effects.ErrorDropped || fate.PassedOver || pass.Program.InTest(fate.Func) {
 				continue // handed on, or told from other errors
 			}
 			if mark := failureMark(pass, call, judged); mark != nil {

@@ -53,8 +53,8 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 	var fates []effects.ErrorFate
 	for _, s := range row.Stories {
 		from := versionFrom(pass, s)
-		if !reviewed(pass, s) || from == nil {
-			continue // the object was neither read nor created here: the version is somebody else's
+		if !reviewed(pass, s) || from == nil || versionCleared(s) {
+			continue // the object was neither read nor created here: the version is somebody else's; or there is none
 		}
 		if fates == nil {
 			fates = pass.Effects.ErrorFates(row.Site)
@@ -70,6 +70,13 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 		}
 	}
 	return nil
+}
+
+// versionCleared tells whether the resourceVersion is taken away before the write: the server has nothing to compare then.
+func versionCleared(s *effects.Story) bool {
+	return slices.ContainsFunc(s.Changes(), func(ch *effects.Event) bool {
+		return ch.Path == "ResourceVersion" && ch.Deps.Constant && effects.MustPrecede(ch.At, s.Write.At)
+	})
 }
 
 // versionFrom returns what gave the object its version: the last read, or else the creation of it.
@@ -147,7 +154,7 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 		}
 		l.severity, l.reason = finding.Medium, "who asked gets an error and can ask again"
 		l.how = "fails the request"
-		unseen := l.fate.Kind == effects.ErrorDropped && ignored(l.fate)
+		unseen := l.fate.Kind == effects.ErrorDropped && (ignored(l.fate) || l.fate.PassedOver)
 		if !unseen && plainData(pass, l.story) && !pass.Strict {
 			return false // no controller writes what it was read from a moment ago: who edits it at the same time is to know
 		}

@@ -17,7 +17,7 @@ const decisionDepth = 3
 
 // decidedAbove finds the test of an older object, in a caller of the retried fn, that decides whether a change of the fresh
 // one is made: it looks at the same field of an object of the kind, and hands its name down.
-func decidedAbove(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) (at token.Pos, by *ssa.Function) {
+func decidedAbove(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) (at token.Pos, by *ssa.Function) {
 	kind := objectKind(ev.Object)
 	seen := make(map[*ssa.Function]bool)
 	var visit func(fn *ssa.Function, depth int)
@@ -30,7 +30,7 @@ func decidedAbove(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) (at toke
 			if by != nil || pass.Program.InTest(edge.Caller()) {
 				continue
 			}
-			if decidesAt(pass, edge.Site, kind, ev.Path) {
+			if decidesAt(pass, edge.Site, kind, ev.Path) || decidesRetry(pass, edge, fresh, kind, ev.Path) {
 				at, by = edge.Site.Pos(), edge.Caller()
 				return
 			}
@@ -39,6 +39,20 @@ func decidedAbove(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) (at toke
 	}
 	visit(fn, 0)
 	return at, by
+}
+
+// decidesRetry tells whether the function that starts a retry of a closure has looked at the field of an object that it read
+// under the same name.
+func decidesRetry(pass *rule.Pass, edge program.Edge, fresh *effects.Event, kind, path string) bool {
+	if edge.Arg < 0 || edge.Callee != fresh.Func() || edge.Callee.Parent() != edge.Caller() {
+		return false
+	}
+	for _, tested := range pass.Effects.GuardsOf(edge.Site).Places {
+		if tested.Root != nil && objectKind(tested.Object) == kind && effects.Under(tested.Path, path) && pass.Effects.NamesSame(fresh, edge.Caller(), tested.Object) {
+			return true
+		}
+	}
+	return false
 }
 
 // decidesAt tells whether a call is made because of what the field of an object of the kind says, and is told about it.

@@ -91,7 +91,7 @@ func olderDecision(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) 
 	if !ev.Deps.Constant || !retriedBody(pass, fn) {
 		return decision{}, false
 	}
-	pos, by := decidedAbove(pass, fn, ev)
+	pos, by := decidedAbove(pass, fn, ev, fresh)
 	return decision{pos, by}, by != nil
 }
 
