@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/replicavet/replicavet/internal/review"
 )
@@ -54,12 +53,7 @@ func (inv *invocation) writeBaseline(file string, b *review.Baseline, what strin
 	if err != nil {
 		return inv.fatal(err)
 	}
-	temp := file + ".new"
-	if err := os.WriteFile(temp, data, 0o644); err != nil {
-		return inv.fatal(fmt.Errorf("writing the baseline: %w", err))
-	}
-	if err := os.Rename(temp, file); err != nil {
-		os.Remove(temp)
+	if err := replaceFile(file, data); err != nil {
 		return inv.fatal(fmt.Errorf("writing the baseline: %w", err))
 	}
 	fmt.Fprintf(inv.errs, "%s: %s\n", file, what)

@@ -64,7 +64,7 @@ func bashCompletion() string {
 	return fmt.Sprintf(`_replicavet() {
   local cur=${COMP_WORDS[COMP_CWORD]} words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W %[1]q -- "$cur") $(compgen -d -- "$cur"))
+    COMPREPLY=($(compgen -W "%[1]s %[4]s" -- "$cur") $(compgen -d -- "$cur"))
     return
   fi
   case ${COMP_WORDS[COMP_CWORD-1]} in
@@ -75,25 +75,38 @@ func bashCompletion() string {
     -C|-config|-baseline) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   case ${COMP_WORDS[1]} in
-%[3]s  esac
+%[3]s    *) words=%[4]q ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$cur") $(compgen -f -- "$cur"))
 }
 complete -F _replicavet replicavet
-`, strings.Join(names, " "), strings.ReplaceAll(formatNames(), ",", ""), cases.String())
+`, strings.Join(names, " "), strings.ReplaceAll(formatNames(), ",", ""), cases.String(),
+		strings.Join(commands()[0].flagWords(), " "))
 }
 
 func fishCompletion() string {
 	var b strings.Builder
+	formats := strings.ReplaceAll(formatNames(), ",", "")
+	values := map[string]string{"format": formats, "o": strings.ReplaceAll(formats, " ", "= ") + "=",
+		"show": "medium high critical", "fail": "medium high critical none", "color": "auto always never"}
+	flags := func(in string, c command) {
+		c.flagSet(new(settings)).VisitAll(func(f *flag.Flag) {
+			_, usage := flag.UnquoteUsage(f)
+			fmt.Fprintf(&b, "complete -c replicavet -n %s -o %s -d %s", in, f.Name, fishQuote(usage))
+			if words, ok := values[f.Name]; ok {
+				fmt.Fprintf(&b, " -x -a %s", fishQuote(words))
+			}
+			b.WriteByte('\n')
+		})
+	}
+	flags("__fish_use_subcommand", commands()[0])
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "complete -c replicavet -n __fish_use_subcommand -a %s -d %s\n", c.name, fishQuote(c.title))
 		in := fmt.Sprintf("'__fish_seen_subcommand_from %s'", c.name)
 		for _, word := range c.wordsOf() {
 			fmt.Fprintf(&b, "complete -c replicavet -n %s -a %s\n", in, word)
 		}
-		c.flagSet(new(settings)).VisitAll(func(f *flag.Flag) {
-			_, usage := flag.UnquoteUsage(f)
-			fmt.Fprintf(&b, "complete -c replicavet -n %s -o %s -d %s\n", in, f.Name, fishQuote(usage))
-		})
+		flags(in, c)
 	}
 	return b.String()
 }

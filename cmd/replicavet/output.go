@@ -54,7 +54,7 @@ func (inv *invocation) render(r *finding.Review, rules []report.Rule, source fun
 		if err := out.format.Render(&b, r, rules, o); err != nil {
 			return fmt.Errorf("rendering %s: %w", out.format.Name, err)
 		}
-		if err := os.WriteFile(out.file, b.Bytes(), 0o644); err != nil {
+		if err := replaceFile(out.file, b.Bytes()); err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}

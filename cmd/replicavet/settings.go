@@ -40,7 +40,7 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.fail, "fail", "medium", "exit with 1 for findings of this `severity` and above, or none")
 	fs.StringVar(&s.newFrom, "new-from", "", "tell only what a review of this `revision` does not find, wherever it stands")
 	fs.StringVar(&s.changed, "changed", "", "tell only what has a place in lines changed since this `revision`: fast, not exact")
-	fs.StringVar(&s.baseline, "baseline", "", "the `file` of known findings (default .replicavet-baseline.json, where it exists)")
+	fs.StringVar(&s.baseline, "baseline", "", "the `file` of known findings (default .replicavet-baseline.json, where it exists); none uses none")
 	fs.StringVar(&s.config, "config", "", "the configuration `file` (default .replicavet.yaml, here or above); none for none")
 	fs.BoolVar(&s.noCache, "no-cache", false, "neither read nor write the cache")
 	fs.BoolVar(&s.keepGoing, "keep-going", false, "do not exit with 2 for what could not be reviewed; it is told all the same")
@@ -180,6 +180,12 @@ func (inv *invocation) readBaseline(o *order) error {
 	o.baselineFile = inv.baseline
 	if o.baselineFile == "" {
 		o.baselineFile = filepath.Join(inv.dir, baselineName)
+	}
+	if inv.baseline == "none" {
+		if inv.command.name == "baseline" {
+			return errors.New("-baseline: the baseline command needs a file; none is for reviews")
+		}
+		return nil
 	}
 	f, err := os.Open(o.baselineFile)
 	switch {

@@ -25,12 +25,12 @@ func full() *Review {
 			Fix:      Fix{Description: "do", Edits: []Edit{edit}, Sketch: "s"}, Fingerprint: "f",
 			Suppressed: &Suppression{Kind: "directive", Reason: "r", File: "a.go", Line: 6},
 		}},
-		Errors: []Error{{Kind: "load", Package: "p", File: "c.go", Line: 1, Message: "m"}},
-		Stats:  Stats{Modules: []string{"m"}, Packages: 1, Files: 2, Lines: 3, Functions: 4, Rules: 5, Suppressed: 1},
+		Errors:   []Error{{Kind: "load", Package: "p", File: "c.go", Line: 1, Message: "m"}},
+		Stats:    Stats{Modules: []string{"m"}, Packages: 1, Files: 2, Lines: 3, Functions: 4, Rules: 5, Suppressed: 1},
 		Rules:    []string{"a/b", "c/d"},
 		Excerpts: []Excerpt{{File: "a.go", Line: 3, Offset: 20, Text: "x\n"}},
-		Map:    []MapEntry{{"reconciler T", "reconciler", "leader-only", []string{"main"}, "a.go", 1, "F"}},
-		Ledger: []LedgerRow{{"T", "patch", []string{"spec"}, "cache", "none", "unknown", "m", "a.go", 1, "F", []string{"main"}}},
+		Map:      []MapEntry{{"reconciler T", "reconciler", "leader-only", []string{"main"}, "a.go", 1, "F"}},
+		Ledger:   []LedgerRow{{"T", "patch", []string{"spec"}, "cache", "none", "unknown", "m", "a.go", 1, "F", []string{"main"}}},
 	}
 }
 

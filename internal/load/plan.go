@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -149,13 +150,24 @@ func runAll(ctx context.Context, cfg Config, requests []request) (*listing, erro
 		case ctx.Err() != nil || errors.As(err, &setup):
 			return l, err
 		default:
-			failed = &SetupError{"`go list` fails in " + r.dir + ": correct what it reports and run again", err}
+			failed = &SetupError{"`go list` fails in " + r.dir + ": " + remedy(err), err}
 			l.errs = append(l.errs, Error{Kind: "load", File: filepath.Join(r.dir, "go.mod"),
-				Msg: "`go list` fails in this module: correct what it reports and run again: " + oneLine(err.Error())})
+				Msg: "`go list` fails in this module: " + remedy(err) + ": " + oneLine(err.Error())})
 		}
 	}
 	if len(l.byPath) == 0 {
 		return l, failed
 	}
 	return l, nil
+}
+
+// newerGo is how the go command says that it is too old for a module; see cmd/go/internal/gover.TooNewError.
+var newerGo = regexp.MustCompile(`requires go >= ([0-9.a-z]+)`)
+
+// remedy says what to do about a failure of the go command.
+func remedy(err error) string {
+	if m := newerGo.FindStringSubmatch(err.Error()); m != nil {
+		return "install Go " + strings.TrimRight(m[1], ".") + " or newer, for a review downloads none, and run again"
+	}
+	return "correct what it reports and run again"
 }

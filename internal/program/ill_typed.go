@@ -12,19 +12,21 @@ import (
 
 // dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check. The variables
 // themselves stay: what is well typed may use them. Calls such as log.Info(x) of a package that is missing are left out
-// instead of the function around them.
-func dropIllTyped(pkg *load.Package) {
+// instead of the function around them. It returns the names of the functions that are not read then.
+func dropIllTyped(pkg *load.Package) (dropped []*ast.Ident) {
 	for _, file := range pkg.Files {
 		decls := file.Syntax.Decls[:0:0]
 		for _, decl := range file.Syntax.Decls {
 			if decl, ok := decl.(*ast.FuncDecl); ok {
 				if obj, ok := pkg.Info.Defs[decl.Name].(*types.Func); !ok || invalid(obj.Type()) {
+					dropped = append(dropped, decl.Name)
 					continue
 				}
 				if decl.Body != nil && illTyped(pkg.Info, decl.Body) {
 					dropMissingCalls(pkg.Info, decl.Body)
 					if illTyped(pkg.Info, decl.Body) {
 						decl.Body = nil
+						dropped = append(dropped, decl.Name)
 					}
 				}
 			}
@@ -40,6 +42,7 @@ func dropIllTyped(pkg *load.Package) {
 		}
 	}
 	pkg.Info.InitOrder = inits
+	return dropped
 }
 
 // illTyped tells whether some expression below root has no type, or an invalid one.

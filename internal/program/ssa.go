@@ -4,6 +4,7 @@ package program
 
 import (
 	"fmt"
+	"go/ast"
 	"go/types"
 	"maps"
 	"slices"
@@ -27,11 +28,15 @@ func (p *Program) buildSSA() {
 	built := make([]*ssa.Package, 0, len(p.Code.Packages))
 	typesMissing := p.typesMissing()
 	for _, pkg := range p.Code.Packages {
-		if fake := fakeC(pkg.Types); fake != nil {
+		fake := fakeC(pkg.Types)
+		if fake != nil {
 			p.SSA.CreatePackage(fake, nil, nil, false)
 		}
 		if typesMissing {
-			dropIllTyped(pkg)
+			dropped := dropIllTyped(pkg)
+			if fake != nil && len(dropped) > 0 {
+				p.Errors = append(p.Errors, p.usesC(pkg.Path, dropped))
+			}
 		}
 		made, err := create(p.SSA, pkg)
 		if err != nil {
@@ -178,6 +183,17 @@ func (p *Program) build(pkgs []*ssa.Package) (failed map[*ssa.Package]bool) {
 	}
 	wg.Wait()
 	return failed
+}
+
+// usesC tells of the functions that were not read because they use C.
+func (p *Program) usesC(path string, functions []*ast.Ident) load.Error {
+	at := p.Fset.Position(functions[0].Pos())
+	who := functions[0].Name + " uses C and was"
+	if n := len(functions) - 1; n > 0 {
+		who = fmt.Sprintf("%s and %d more of this package use C and were", functions[0].Name, n)
+	}
+	return load.Error{Kind: "load", Package: path, File: at.Filename, Line: at.Line,
+		Msg: who + " not read, for the types of C are known to its compiler only: move what controls the API out of there, or accept it with -keep-going"}
 }
 
 func ssaError(path string, cause any) *load.Error {
