@@ -61,7 +61,7 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 		if list, replaced := s.Replaces(ch); replaced {
 			st.field = list
 			st.outside = s.Outside(list)
-			if st.harm == harmless {
+			if st.harm == harmless && !(ch.Kind == effects.Spelled && ch.Deps.Constant) { // a list that is spelled out is meant, as "finalizers": null
 				st.harm = replaces
 			}
 		}
