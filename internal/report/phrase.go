@@ -128,7 +128,24 @@ func denominator(r *finding.Review) string {
 	if n := len(r.Stats.Modules); n > 0 {
 		s += " in " + count(n, "module")
 	}
-	return s + " by " + count(r.Stats.Rules, "rule")
+	if n := r.Stats.Rules; n > 0 {
+		s += " by " + count(n, "rule")
+	}
+	return s
+}
+
+// inventory says how much there is of what a reader asked for who wanted no findings.
+func inventory(r *finding.Review) string {
+	entries, writes := len(r.Map), len(r.Ledger)
+	switch {
+	case writes == 0 && entries > 0:
+		return count(entries, "entry point")
+	case entries == 0 && writes > 0:
+		return count(writes, "write") + " to the API"
+	case entries == 0 && writes == 0:
+		return "nothing found"
+	}
+	return count(entries, "entry point") + ", " + count(writes, "write") + " to the API"
 }
 
 // severities are the severities, the worst first.

@@ -225,7 +225,7 @@ func (t *textPage) errors(r *finding.Review) {
 func (t *textPage) summary(r *finding.Review) {
 	line := tally(r) + silenced(r)
 	if programOnly(r) {
-		line = count(len(r.Map), "entry") + ", " + count(len(r.Ledger), "write")
+		line = inventory(r)
 	}
 	if n := len(r.Errors); n > 0 {
 		line += "; not complete: " + count(n, "error")

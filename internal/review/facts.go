@@ -36,7 +36,7 @@ func ledger(p *program.Program, e *effects.Effects) []finding.LedgerRow {
 	var rows []finding.LedgerRow
 	for _, entry := range e.Ledger {
 		row := finding.LedgerRow{
-			Kind: entry.Kind.Name, Verb: string(entry.Call.Effect), Fields: slices.Clone(entry.Fields),
+			Kind: entry.Kind.Name, Verb: string(entry.Call.Effect), Fields: fieldNames(entry.Fields),
 			ReadFrom: readFrom(e, entry), Protection: protection(entry),
 			Domain: e.Domain(entry).Worst().String(), Function: program.Name(entry.Site.Parent()),
 		}
@@ -52,6 +52,11 @@ func ledger(p *program.Program, e *effects.Effects) []finding.LedgerRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// fieldNames returns the fields that have names. The object as a whole has none.
+func fieldNames(fields []string) []string {
+	return slices.DeleteFunc(slices.Clone(fields), func(field string) bool { return field == "" })
 }
 
 // readFrom says where the written objects were read: cache, live, both, nothing, or unknown as soon as one is not known.
