@@ -45,6 +45,19 @@ func (p *Program) Enclosing(pos token.Pos) []ast.Node {
 	return path
 }
 
+// Statements returns the list of statements that a node is; nil for others.
+func Statements(n ast.Node) []ast.Stmt {
+	switch n := n.(type) {
+	case *ast.BlockStmt:
+		return n.List
+	case *ast.CaseClause:
+		return n.Body
+	case *ast.CommClause:
+		return n.Body
+	}
+	return nil
+}
+
 // TypeOf returns the type of an expression of own code, or nil.
 func (p *Program) TypeOf(expr ast.Expr) types.Type {
 	for _, pkg := range p.own {

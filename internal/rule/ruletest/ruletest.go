@@ -11,7 +11,7 @@
 // and every other finding of the rule fails the test: silence is asserted everywhere. Cases called silent_* and trap_*
 // hold what a naive rule would tell and this one must not; a trap may hold a want as well. A fixture whose comment has a
 // line "strict" runs the checklist to the letter. Where a finding carries edits, they are applied, and the result must
-// type-check and be free of the finding.
+// type-check and be free of the finding; one with a line "by hand" leaves all fixes to people.
 package ruletest
 
 import (
@@ -101,6 +101,7 @@ type fixture struct {
 	name   string
 	path   string // below the temporary module
 	strict bool
+	byHand bool
 	files  map[string]string
 	wants  []want
 	// before counts the findings of a repaired case that had edits, and those that had none.
@@ -157,7 +158,9 @@ func parse(t *testing.T, r *rule.Rule, dir, path string) *fixture {
 	if len(strings.TrimSpace(string(archive.Comment))) == 0 {
 		t.Errorf("%s: the comment must tell the case in a sentence", path)
 	}
-	c.strict = r.Strict || slices.Contains(strings.Split(string(archive.Comment), "\n"), "strict")
+	told := strings.Split(string(archive.Comment), "\n")
+	c.strict = r.Strict || slices.Contains(told, "strict")
+	c.byHand = slices.Contains(told, "by hand")
 	for _, f := range archive.Files {
 		text := string(f.Data)
 		c.files[f.Name] = c.atHome(text)
@@ -340,6 +343,9 @@ func (c *fixture) repair(t *testing.T, found []finding.Finding) *fixture {
 			}
 			fixed.without++
 			continue
+		}
+		if c.byHand {
+			t.Errorf("%s:%d: a fix that is not certain: %v", f.File, f.Line, f.Fix.Edits)
 		}
 		fixed.withEdits++
 		for _, e := range f.Fix.Edits {

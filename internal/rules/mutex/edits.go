@@ -19,7 +19,7 @@ import (
 // another name there.
 func unlockBefore(p *rule.Pass, exit *ssa.Return, h memory.Holding) []rule.Edit {
 	path := p.Program.Enclosing(exit.Pos())
-	if len(path) < 2 || !inList(path[1]) {
+	if len(path) < 2 || program.Statements(path[1]) == nil {
 		return nil
 	}
 	ret, ok := path[0].(*ast.ReturnStmt)
@@ -31,15 +31,6 @@ func unlockBefore(p *rule.Pass, exit *ssa.Return, h memory.Holding) []rule.Edit 
 		return nil
 	}
 	return []rule.Edit{{Pos: ret.Pos(), End: ret.Pos(), New: fmt.Sprintf("%s.%s()\n", name, unlockOf(h.Mode))}}
-}
-
-// inList tells whether a node is a list of statements, where one more can stand.
-func inList(n ast.Node) bool {
-	switch n.(type) {
-	case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
-		return true
-	}
-	return false
 }
 
 // isPlain tells whether an expression is a name or a literal: to evaluate it touches nothing that a lock guards.

@@ -103,6 +103,7 @@ func reportBase(pass *rule.Pass, row *effects.Entry, s *effects.Story, lost *eff
 		}),
 		Scenario: sc,
 		Fix: rule.Fix{Description: "Copy the base before the first change.",
+			Edits:  baseEdits(pass, s),
 			Sketch: fmt.Sprintf("base := obj.DeepCopy() // before %s is changed at line %s", lost.Path, pass.Program.At(lost.Pos()))},
 	})
 }
