@@ -17,18 +17,10 @@ func (e *Effects) Guarded(instr ssa.Instruction) bool {
 }
 
 func (e *Effects) guarded(instr ssa.Instruction, depth int) bool {
-	fn := instr.Parent()
-	if depth > 3 || recovers(fn) {
+	if depth > 3 || conditional(instr, nil) {
 		return true
 	}
-	for b := instr.Block(); b != nil; b = b.Idom() {
-		if b == instr.Block() || b.Idom() == nil && b != fn.Blocks[0] {
-			continue
-		}
-		if cond, ok := last(b).(*ssa.If); ok && leadsTo(b, instr.Block()) && onState(cond.Cond, 0) {
-			return true
-		}
-	}
+	fn := instr.Parent()
 	callers := e.Program.Callers(fn)
 	if len(callers) == 0 {
 		return false
@@ -42,6 +34,25 @@ func (e *Effects) guarded(instr ssa.Instruction, depth int) bool {
 		}
 	}
 	return true
+}
+
+// conditional tells whether an instruction runs only under a condition on state that outlives the call, or in a function
+// that recovers. Branches that are excused count for nothing.
+func conditional(instr ssa.Instruction, excused func(*ssa.If) bool) bool {
+	fn := instr.Parent()
+	if recovers(fn) {
+		return true
+	}
+	for b := instr.Block(); b != nil; b = b.Idom() {
+		if b == instr.Block() || b.Idom() == nil && b != fn.Blocks[0] {
+			continue
+		}
+		cond, ok := last(b).(*ssa.If)
+		if ok && leadsTo(b, instr.Block()) && onState(cond.Cond, 0) && (excused == nil || !excused(cond)) {
+			return true
+		}
+	}
+	return false
 }
 
 // leadsTo tells whether a branch decides if target runs: one side leads there, another gets past it.

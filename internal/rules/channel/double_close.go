@@ -25,6 +25,7 @@ var DoubleClose = &rule.Rule{
 }
 
 func doubleClose(p *rule.Pass) {
+	elections := p.Effects.ElectionCloses()
 	for _, c := range p.Effects.Channels().All {
 		var closes []*effects.ChannelOp
 		for _, op := range c.Of(effects.ChannelClose) {
@@ -33,7 +34,7 @@ func doubleClose(p *rule.Pass) {
 				closes = append(closes, op)
 			}
 		}
-		if twiceInOne(p, c, closes) || twiceByCaller(p, c, closes) || twiceAroundNil(p, c) {
+		if twiceInOne(p, c, closes) || twiceByCaller(p, c, closes) || twiceAroundNil(p, c) || twiceByElection(p, c, elections) {
 			continue
 		}
 		twiceByEntry(p, c, closes)
