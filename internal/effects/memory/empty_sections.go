@@ -59,12 +59,12 @@ func (m *Memory) emptySection(instr ssa.Instruction, next []ssa.Instruction) (Em
 	if op.kind != opAcquire || op.mode == Semaphore || !op.lock.Place.Known() {
 		return EmptySection{}, false
 	}
-	for _, other := range next {
-		if namesOnly(other) {
+	for i, other := range next {
+		if names(other) {
 			continue
 		}
 		free, ok := other.(*ssa.Call)
-		if !ok {
+		if !ok || !namesOnly(next[:i], free) {
 			return EmptySection{}, false
 		}
 		freed := m.Locks.opOf(free)
@@ -76,8 +76,8 @@ func (m *Memory) emptySection(instr ssa.Instruction, next []ssa.Instruction) (Em
 	return EmptySection{}, false
 }
 
-// namesOnly tells whether an instruction only finds out where the lock of the next call is.
-func namesOnly(instr ssa.Instruction) bool {
+// names tells whether an instruction may find out where the lock of the next call is.
+func names(instr ssa.Instruction) bool {
 	switch x := instr.(type) {
 	case *ssa.FieldAddr, *ssa.DebugRef:
 		return true
@@ -85,6 +85,23 @@ func namesOnly(instr ssa.Instruction) bool {
 		return x.Op == token.MUL && isPointer(x.Type())
 	}
 	return false
+}
+
+// namesOnly tells whether what instructions find out goes to one call and nowhere else: a pointer that is kept was read
+// under the lock.
+func namesOnly(instrs []ssa.Instruction, call *ssa.Call) bool {
+	for _, instr := range instrs {
+		value, ok := instr.(ssa.Value)
+		if !ok {
+			continue
+		}
+		for _, ref := range *value.Referrers() {
+			if _, debug := ref.(*ssa.DebugRef); !debug && ref != call && !slices.Contains(instrs, ref) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // accessesIn lists the accesses of the functions that have empty sections.
