@@ -282,10 +282,29 @@ func sameType(a, b Object) bool {
 	return ok && known && x.Same(y)
 }
 
-// wasReadIn tells whether an object was read in a function, or handed in by its caller.
+// wasReadIn tells whether an object was read in a function, or handed in by callers none of which builds it.
 func (e *Effects) wasReadIn(fn *ssa.Function, o Object) bool {
-	kin := e.kin(fn, o)
-	return slices.ContainsFunc(kin, func(k Object) bool { return isParameter(k.Root) }) || slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
-		return ev.Kind == Read && slices.ContainsFunc(kin, func(k Object) bool { return k.Root == ev.Root })
+	return slices.ContainsFunc(e.kin(fn, o), func(k Object) bool {
+		return e.readInto(fn, k.Root) || isParameter(k.Root) && !slices.ContainsFunc(e.Program.Sources(k.Root).Values, e.builds)
 	})
+}
+
+// builds tells whether a value is an object that the code makes, and fills by itself, or one from a map of its own.
+func (e *Effects) builds(v ssa.Value) bool {
+	switch x := v.(type) {
+	case *ssa.Alloc:
+		return !e.readInto(x.Parent(), x)
+	case *ssa.Lookup:
+		return true
+	case *ssa.Extract:
+		_, looked := x.Tuple.(*ssa.Lookup)
+		_, ranged := x.Tuple.(*ssa.Next)
+		return looked || ranged
+	}
+	return false
+}
+
+// readInto tells whether a function reads an object into a variable.
+func (e *Effects) readInto(fn *ssa.Function, root ssa.Value) bool {
+	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
 }
