@@ -146,7 +146,7 @@ func (e *Effects) usesAfter(d *derivation) []Over {
 	var out []Over
 	for _, end := range d.ends {
 		for site := range program.Sites(d.made.Parent()) {
-			if _, plain := site.(*ssa.Call); plain && Before(end, site) && d.is(ContextArgument(site), site, 0) && e.waitsUnder(site) {
+			if _, plain := site.(*ssa.Call); plain && Before(end, site) && d.is(ContextArgument(site), site, 0) && (e.waitsUnder(site) || e.waitsForEnd(site)) {
 				out = append(out, Over{Site: site, Made: d.made, By: end, Way: d.way})
 			}
 		}
@@ -157,6 +157,45 @@ func (e *Effects) usesAfter(d *derivation) []Over {
 // waitsUnder tells whether a call, given a context that is over, fails or does nothing: it leaves the process.
 func (e *Effects) waitsUnder(site ssa.CallInstruction) bool {
 	return !isDoneCall(site) && (e.Work().At(site) != NoWork || e.Work().Through(site) != nil)
+}
+
+// waitsForEnd tells whether a call of own code waits for something else or the end of the context it is given: under one
+// that is over it does not wait at all.
+func (e *Effects) waitsForEnd(site ssa.CallInstruction) bool {
+	edges := e.Program.Callees(site)
+	for _, edge := range edges {
+		if edge.How == program.Starts || edge.Arg >= 0 || !choosesEnd(edge.Callee, make(map[*ssa.Function]bool)) {
+			return false // one of the functions that may be called does not care
+		}
+	}
+	return len(edges) > 0
+}
+
+// choosesEnd tells whether a function, or one that it hands its context to, blocks in a select that the end of its context
+// parameter is a case of.
+func choosesEnd(fn *ssa.Function, seen map[*ssa.Function]bool) bool {
+	if seen[fn] || len(seen) > 8 {
+		return false
+	}
+	seen[fn] = true
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			switch x := instr.(type) {
+			case *ssa.Select:
+				if x.Blocking && slices.ContainsFunc(x.States, func(st *ssa.SelectState) bool {
+					done, ok := stripped(st.Chan).(*ssa.Call)
+					return ok && isDoneCall(done) && isParameter(program.Receiver(done))
+				}) {
+					return true
+				}
+			case *ssa.Call:
+				if callee := x.Call.StaticCallee(); callee != nil && isParameter(ContextArgument(x)) && choosesEnd(callee, seen) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // usesDeferred returns the calls in closures that were deferred before the cancel function: they run after it.
