@@ -63,7 +63,10 @@ func (e *Effects) hasTimeout(client ssa.Value) bool {
 			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
-		if !ok || !setsField(alloc, "Timeout") {
+		if !ok {
+			return false
+		}
+		if places, _ := placesOf(alloc); !setsField("Timeout", places...) {
 			return false
 		}
 		made = true

@@ -17,7 +17,7 @@ func LostTransports(fn *ssa.Function) []*ssa.Alloc {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			made, ok := instr.(*ssa.Alloc)
-			if !ok || !program.IsNamed(made.Type(), "net/http", "Transport") || setsField(made, "DisableKeepAlives", "IdleConnTimeout", "MaxIdleConnsPerHost") {
+			if !ok || !program.IsNamed(made.Type(), "net/http", "Transport") || boundsIdle(made) {
 				continue
 			}
 			if sends, lost := dropped(made); sends && lost {
@@ -26,6 +26,11 @@ func LostTransports(fn *ssa.Function) []*ssa.Alloc {
 		}
 	}
 	return out
+}
+
+// boundsIdle tells whether a transport is told what to do with its idle connections.
+func boundsIdle(transport *ssa.Alloc) bool {
+	return setsField("DisableKeepAlives", transport) || setsField("IdleConnTimeout", transport) || setsField("MaxIdleConnsPerHost", transport)
 }
 
 // dropped tells whether a client of the transport sends requests in the function, and whether neither leaves it nor has its

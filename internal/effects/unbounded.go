@@ -131,7 +131,7 @@ func (e *Effects) requestWithoutDeadline(call *ssa.Call) bool {
 }
 
 // clientWithoutTimeout returns the http.Client literal, or the default client, that a value is in all cases and that was
-// never given a Timeout; nil if not known. A transport of one's own may bound the call, so only bare clients count.
+// never given a Timeout; nil if not known. A transport of one's own may bound the call, so only plain ones count.
 func (e *Effects) clientWithoutTimeout(client ssa.Value) ssa.Value {
 	srcs := e.Program.Sources(client)
 	if len(srcs.Values) == 0 || srcs.Partial {
@@ -142,7 +142,11 @@ func (e *Effects) clientWithoutTimeout(client ssa.Value) ssa.Value {
 			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
-		if !ok || setsField(alloc, "Timeout", "Transport") || assigned(alloc) {
+		if !ok {
+			return nil
+		}
+		places, whole := placesOf(alloc)
+		if !whole || setsField("Timeout", places...) || !e.plainTransport(places) {
 			return nil
 		}
 		for _, value := range e.fieldStores("Timeout", alloc) {
@@ -181,32 +185,53 @@ func (e *Effects) fieldStores(name string, alloc *ssa.Alloc) []ssa.Value {
 	return nil
 }
 
-// assigned tells whether a struct is given the value of another one as a whole.
-func assigned(alloc *ssa.Alloc) bool {
-	return slices.ContainsFunc(refs(alloc), func(ref ssa.Instruction) bool {
-		store, ok := ref.(*ssa.Store)
-		return ok && store.Addr == alloc
-	})
-}
-
-// setsField tells whether one of the fields of a struct is stored to where the struct is made.
-func setsField(alloc *ssa.Alloc, names ...string) bool {
-	for _, ref := range *alloc.Referrers() {
-		addr, ok := ref.(*ssa.FieldAddr)
-		if !ok {
+// placesOf returns where the fields of a struct are stored to: the struct itself, and the literal that it is given as a
+// whole; ok is false where it is given the value of another one.
+func placesOf(alloc *ssa.Alloc) (places []ssa.Value, ok bool) {
+	places = []ssa.Value{alloc}
+	for _, ref := range refs(alloc) {
+		store, isStore := ref.(*ssa.Store)
+		if !isStore || store.Addr != alloc {
 			continue
 		}
-		s, ok := program.Named(alloc.Type()).Underlying().(*types.Struct)
-		if !ok {
-			return true
+		if _, empty := store.Val.(*ssa.Const); empty {
+			continue
 		}
-		for _, name := range names {
-			if s.Field(addr.Field).Name() == name {
-				return true
+		load, isLoad := store.Val.(*ssa.UnOp)
+		if !isLoad {
+			return nil, false
+		}
+		literal, isAlloc := load.X.(*ssa.Alloc)
+		if !isAlloc || literal.Comment != "complit" {
+			return nil, false
+		}
+		places = append(places, literal)
+	}
+	return places, true
+}
+
+// setsField tells whether a field of a struct is stored to where the struct is made.
+func setsField(name string, places ...ssa.Value) bool {
+	return len(storesOfField(name, places)) > 0
+}
+
+// storesOfField returns the stores to a field of a struct where the struct is made.
+func storesOfField(name string, places []ssa.Value) []*ssa.Store {
+	var out []*ssa.Store
+	for _, place := range places {
+		for _, ref := range refs(place) {
+			addr, ok := ref.(*ssa.FieldAddr)
+			if !ok || fieldNameAt(place.Type(), addr.Field) != name {
+				continue
+			}
+			for _, use := range refs(addr) {
+				if store, ok := use.(*ssa.Store); ok && store.Addr == addr {
+					out = append(out, store)
+				}
 			}
 		}
 	}
-	return false
+	return out
 }
 
 // command judges a process that is run: exec.Command has no context.
