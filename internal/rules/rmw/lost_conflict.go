@@ -266,6 +266,7 @@ func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
 		Scenario: lossScenario(l, row),
 		Fix: rule.Fix{
 			Description: "Read, change and write again after a conflict.",
+			Edits:       retryEdits(pass, s),
 			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 	// read the %s again, decide again, change it
 	return … // the %s of %s:%s
