@@ -289,11 +289,13 @@ func (e *Effects) wasReadIn(fn *ssa.Function, o Object) bool {
 	})
 }
 
-// builds tells whether a value is an object that the code makes, and fills by itself, or one from a map of its own.
+// builds tells whether a value is an object that the code makes, and fills by itself, or one from a map of its own. What
+// tests hand in says nothing.
 func (e *Effects) builds(v ssa.Value) bool {
 	switch x := v.(type) {
 	case *ssa.Alloc:
-		return !e.readInto(x.Parent(), x)
+		_, own := placesOf(x)
+		return own && !e.readInto(x.Parent(), x) && !e.Program.InTest(x.Parent())
 	case *ssa.Lookup:
 		return true
 	case *ssa.Extract:
