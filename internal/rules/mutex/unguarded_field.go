@@ -46,8 +46,8 @@ func unguardedField(p *rule.Pass) {
 		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
 			continue // who calls it is out of sight: most often nobody but tests
 		}
-		if !u.Meeting.Sure() && !p.Strict && (complete || closed(fn)) && len(p.Program.Callers(fn)) == 0 && p.Program.EntryAt(fn) == nil {
-			continue // a method that nobody calls, but tests perhaps
+		if !p.Strict && (uncalled(p, u.Meeting.A, complete) || uncalled(p, u.Meeting.B, complete)) {
+			continue // one of them begins in a function that nobody calls, but tests perhaps
 		}
 		if underRead(u) {
 			continue // the read lock is held: told by write-under-rlock
@@ -76,6 +76,11 @@ func application(p *rule.Pass) bool {
 	return has(program.EntryMain) && has(program.EntryReconcile) || slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool {
 		return !p.Program.TestSupport(m.Site.Parent())
 	})
+}
+
+// uncalled tells whether a goroutine begins in a function that nobody calls, as far as all who can call it are seen.
+func uncalled(p *rule.Pass, r *program.Root, complete bool) bool {
+	return !r.Known() && r.Func.Parent() == nil && (complete || closed(r.Func)) && len(p.Program.Callers(r.Func)) == 0
 }
 
 // closed tells whether only the reviewed module can call a function: it stands in a command, or below a directory named
