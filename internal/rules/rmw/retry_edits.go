@@ -4,9 +4,11 @@ package rmw
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/kube"
@@ -19,7 +21,7 @@ const retryPackage = "k8s.io/client-go/util/retry"
 
 // retryEdits put the end of a function, from the read of an object to its update, into a retry on conflict. Nil where it is not
 // certain that the same is done, in as many attempts as it takes: what is repeated must do nothing but read, change and write
-// the object, on variables of its own, and must return the error of the update as it is.
+// the object, on variables of its own, and must return the error of the update so that a conflict is found in it.
 func retryEdits(pass *rule.Pass, s *effects.Story) []rule.Edit {
 	pkg, fn := pass.Program.Package(s.Func), s.Func
 	put, ok := s.Write.At.(ssa.CallInstruction)
@@ -145,7 +147,7 @@ func (t *tail) makes(s ast.Stmt) bool {
 	return literal
 }
 
-// endsWithWrite tells whether the write is the last thing that is done, and its error is returned as it is.
+// endsWithWrite tells whether the write is the last thing that is done, and its error is returned.
 func (t *tail) endsWithWrite() bool {
 	last, ok := t.list[len(t.list)-1].(*ast.ReturnStmt)
 	if !ok || len(last.Results) != 1 {
@@ -172,11 +174,30 @@ func (t *tail) endsWithWrite() bool {
 	return false
 }
 
-// keepsError tells whether a statement assigns the error of the write to a variable, which is what is returned.
+// keepsError tells whether a statement assigns the error of the write to a variable, which is what is returned, or wrapped.
 func (t *tail) keepsError(s *ast.AssignStmt, returned ast.Expr) bool {
 	kept, ok := s.Lhs[len(s.Lhs)-1].(*ast.Ident)
+	if wrap, ok := returned.(*ast.CallExpr); ok && t.wraps(wrap) {
+		returned = wrap.Args[len(wrap.Args)-1]
+	}
 	id, isName := returned.(*ast.Ident)
 	return ok && isName && len(s.Rhs) == 1 && s.Rhs[0] == ast.Expr(t.put) && t.info.ObjectOf(kept) != nil && t.info.ObjectOf(kept) == t.info.Uses[id]
+}
+
+// wraps tells whether a call wraps its last argument, so that a conflict is still found in it: fmt.Errorf("…: %w", err).
+func (t *tail) wraps(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || len(call.Args) < 2 || call.Ellipsis.IsValid() {
+		return false
+	}
+	fn, ok := t.info.Uses[sel.Sel].(*types.Func)
+	format := t.info.Types[call.Args[0]].Value
+	if !ok || fn.FullName() != "fmt.Errorf" || format == nil || format.Kind() != constant.String {
+		return false
+	}
+	text := constant.StringVal(format)
+	last := strings.LastIndexByte(text, '%')
+	return last >= 0 && strings.HasPrefix(text[last:], "%w") && strings.Count(text, "%") == len(call.Args)-1
 }
 
 // repeatable tells whether the statements can be run again: they call nothing that does more than look or change the
