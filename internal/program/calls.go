@@ -83,24 +83,64 @@ func (p *Program) indexCalls() calls {
 	}
 	graph := vta.CallGraph(funcs, nil)
 
-	c := calls{
-		out:  make(map[ssa.CallInstruction][]Edge),
-		from: make(map[*ssa.Function][]Edge),
-		to:   make(map[*ssa.Function][]Edge),
-	}
-	p.calls = c
-	for _, fn := range p.Funcs {
-		dynamic := make(map[ssa.CallInstruction][]*ssa.Function)
-		if node := graph.Nodes[fn]; node != nil {
-			for _, e := range node.Out {
-				if e.Site != nil {
-					dynamic[e.Site] = append(dynamic[e.Site], e.Callee.Func)
-				}
+	dynamic := make(map[ssa.CallInstruction][]*ssa.Function)
+	for _, node := range graph.Nodes {
+		for _, e := range node.Out {
+			if e.Site != nil {
+				dynamic[e.Site] = append(dynamic[e.Site], e.Callee.Func)
 			}
 		}
+	}
+	out := make(map[ssa.CallInstruction][]Edge)
+	var open []ssa.CallInstruction // hand on a function that came from somewhere else
+	for _, fn := range p.Funcs {
 		for site := range Sites(fn) {
-			for _, e := range p.edges(site, dynamic[site]) {
-				c.out[site] = append(c.out[site], e)
+			out[site] = p.edges(site, dynamic[site])
+			if handsOn(site) {
+				open = append(open, site)
+			}
+		}
+	}
+	p.calls = p.callsOver(out)
+	for range handRounds {
+		changed := false
+		for _, site := range open {
+			more := p.edges(site, dynamic[site])
+			changed = changed || len(more) != len(out[site])
+			out[site] = more
+		}
+		if !changed {
+			break
+		}
+		p.calls = p.callsOver(out)
+	}
+	return p.calls
+}
+
+// handRounds bounds how often a function is followed from one helper that hands it on to the next.
+const handRounds = 3
+
+// handsOn tells whether a function is among the arguments of a call that does not name it.
+func handsOn(site ssa.CallInstruction) bool {
+	return slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool {
+		if _, ok := arg.Type().Underlying().(*types.Signature); !ok {
+			return false
+		}
+		switch unwrapFunc(arg).(type) {
+		case *ssa.MakeClosure, *ssa.Function, *ssa.Const:
+			return false
+		}
+		return true
+	})
+}
+
+// callsOver indexes edges by the functions at their ends.
+func (p *Program) callsOver(out map[ssa.CallInstruction][]Edge) calls {
+	c := calls{out: out, from: make(map[*ssa.Function][]Edge), to: make(map[*ssa.Function][]Edge)}
+	clear(p.sources) // they were found over fewer edges
+	for _, fn := range p.Funcs {
+		for site := range Sites(fn) {
+			for _, e := range out[site] {
 				c.from[fn] = append(c.from[fn], e)
 				c.to[e.Callee] = append(c.to[e.Callee], e)
 			}

@@ -87,11 +87,20 @@ func (p *Program) spread() map[*ssa.Function]ways {
 			add(e.Func, way(e.Domain, false, false))
 		}
 	}
+	handed := p.handovers()
 	for len(queue) > 0 {
 		fn := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		from := reach[fn]
+		for _, h := range handed[fn] {
+			if own := p.entryAt[h.callee]; own == nil || !own.settles() {
+				add(h.callee, from.past(h.gated, h.spawned))
+			}
+		}
 		for _, e := range p.calls.from[fn] {
+			if p.handedTo(e).param != nil {
+				continue // who gave it leads there
+			}
 			if own := p.entryAt[e.Callee]; own == nil || !own.settles() {
 				add(e.Callee, from.past(p.gateBefore(e.Site) != nil, p.spawns(e)))
 			}

@@ -47,10 +47,12 @@ type Program struct {
 	entryAt   map[*ssa.Function]*Entry
 	// entriesOf are answers given before.
 	entriesOf map[*ssa.Function][]*Entry
-	gates     map[*ssa.Function][]gate
-	flags     map[string][]string
-	watched   []kube.Kind
-	informed  []kube.Kind // found when first asked for
+	// givers are what calls give as one parameter, looked up before.
+	givers   map[giverKey]giver
+	gates    map[*ssa.Function][]gate
+	flags    map[string][]string
+	watched  []kube.Kind
+	informed []kube.Kind // found when first asked for
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload

@@ -138,7 +138,19 @@ func (c *Concurrency) spread(root *Root, w *walk) {
 // by the same root, nor before that was started. Calls of function values are resolved by type, which joins too much.
 func (c *Concurrency) mayBeForeign(e Edge) bool {
 	maker := e.Callee.Parent()
-	return maker != nil && e.Arg < 0 && e.Site.Common().StaticCallee() == nil && !within(maker, e.Site.Parent()) && !c.calledOnce(maker, 0)
+	return maker != nil && !named(e) && !within(maker, e.Site.Parent()) && !c.calledOnce(maker, 0)
+}
+
+// named tells whether the call of an edge says itself which function it runs.
+func named(e Edge) bool {
+	if e.Arg < 0 {
+		return e.Site.Common().StaticCallee() != nil
+	}
+	switch unwrapFunc(e.Site.Common().Args[e.Arg]).(type) {
+	case *ssa.MakeClosure, *ssa.Function:
+		return true
+	}
+	return false
 }
 
 // within tells whether a function is written inside of another, so that the other must have run to make it.

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// frame is a function that a helper was given: on the way back through the helper, only those count who gave it that
+// function. All who call the helper would be far too many, for a helper that repeats what it is given serves everybody.
+type frame struct {
+	fn *ssa.Function
+	// param is the parameter of the helper that holds it; nil if it was called by name.
+	param *ssa.Parameter
+}
+
+// handed are the functions that the helpers on a way were given: the one to leave first, and the one around it. Ways
+// through more helpers at once forget the outer ones.
+type handed struct {
+	frame
+	outer frame
+}
+
+// through takes a way back over an edge: into a helper, or out of one again. It tells whether the way exists.
+func (p *Program) through(e Edge, h handed) (handed, bool) {
+	if h.param == nil || e.Callee != h.param.Parent() {
+		if f := p.handedTo(e); f.param != nil {
+			return handed{f, h.frame}, true
+		}
+		return h, true
+	}
+	g := p.giverAt(e, h.param)
+	if g.param != nil {
+		h.param = g.param
+		return h, true
+	}
+	return handed{frame: h.outer}, g.fns == nil || slices.Contains(g.fns, h.fn)
+}
+
+// handedTo returns the function that an edge leads to, if it came to its caller as a parameter.
+func (p *Program) handedTo(e Edge) frame {
+	common := e.Site.Common()
+	called := common.Value
+	if e.Arg >= 0 {
+		called = common.Args[e.Arg]
+	} else if common.IsInvoke() || common.StaticCallee() != nil {
+		return frame{}
+	}
+	if param := p.parameterBehind(called); param != nil {
+		return frame{fn: e.Callee, param: param}
+	}
+	return frame{}
+}
+
+// parameterBehind returns the parameter that a value is: of the function it stands in, or of one around that captured it.
+func (p *Program) parameterBehind(v ssa.Value) *ssa.Parameter {
+	for range 4 {
+		switch x := unwrapFunc(v).(type) {
+		case *ssa.Parameter:
+			return x
+		case *ssa.UnOp:
+			stored := p.StoredAt(x.X)
+			if len(stored) != 1 {
+				return nil
+			}
+			v = stored[0]
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// giver is a call of a helper: what it gives as one parameter.
+type giver struct {
+	fns []*ssa.Function // nil if that is not known
+	// param is the parameter of the caller that is handed on; nil if it is none.
+	param *ssa.Parameter
+}
+
+type giverKey struct {
+	site  ssa.CallInstruction
+	param *ssa.Parameter
+}
+
+func (p *Program) giverAt(e Edge, param *ssa.Parameter) giver {
+	key := giverKey{e.Site, param}
+	g, known := p.givers[key]
+	if known {
+		return g
+	}
+	if arg := ArgumentFor(e, slices.Index(param.Parent().Params, param)); arg != nil {
+		if g.param = p.parameterBehind(arg); g.param == nil {
+			g.fns = p.FunctionsOf(arg)
+		}
+	}
+	if p.givers == nil {
+		p.givers = make(map[giverKey]giver)
+	}
+	p.givers[key] = g
+	return g
+}
+
+// handover is a way from a function that gave another one away to that other one.
+type handover struct {
+	callee         *ssa.Function
+	gated, spawned bool
+}
+
+// handovers returns, for each function that gives functions to helpers, what the helpers run for it.
+func (p *Program) handovers() map[*ssa.Function][]handover {
+	out := make(map[*ssa.Function][]handover)
+	for _, fn := range p.Funcs {
+		for _, e := range p.calls.from[fn] {
+			if f := p.handedTo(e); f.param != nil {
+				p.handOver(e, f, out)
+			}
+		}
+	}
+	return out
+}
+
+// handOver finds who gave a helper the function that it calls at an edge.
+func (p *Program) handOver(e Edge, f frame, out map[*ssa.Function][]handover) {
+	type at struct {
+		fn             *ssa.Function
+		gated, spawned bool
+		h              handed
+	}
+	first := at{e.Caller(), p.gateBefore(e.Site) != nil, p.spawns(e), handed{frame: f}}
+	seen := map[at]bool{first: true}
+	for queue := []at{first}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		if s.h.param == nil || p.entryAt[s.fn] != nil {
+			way := handover{e.Callee, s.gated, s.spawned}
+			if !slices.Contains(out[s.fn], way) {
+				out[s.fn] = append(out[s.fn], way)
+			}
+			if s.h.param == nil || p.entryAt[s.fn].settles() {
+				continue
+			}
+		}
+		for _, by := range p.calls.to[s.fn] {
+			next, exists := p.through(by, s.h)
+			if !exists {
+				continue
+			}
+			n := at{by.Caller(), s.gated || p.gateBefore(by.Site) != nil, s.spawned || p.spawns(by), next}
+			if !seen[n] {
+				seen[n] = true
+				queue = append(queue, n)
+			}
+		}
+	}
+}
