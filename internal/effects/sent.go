@@ -43,6 +43,7 @@ func (s *Story) afterBase() map[ssa.Instruction]bool {
 	if p := s.Write.Patch; p != nil && p.Snapshot != nil && len(chain) == 0 && s.e.marshalsWritten(s) {
 		return s.e.changesAfter(s.Func, &Event{At: p.Snapshot}, s.Write)
 	}
+	handed := s.Write.handedBase()
 	for depth := len(chain); depth >= 0; depth-- {
 		fn := s.Write.Origin.Parent()
 		if depth < len(chain) {
@@ -52,12 +53,31 @@ func (s *Story) afterBase() map[ssa.Instruction]bool {
 			if w.Kind != Write || w.Origin != s.Write.Origin || !slices.Equal(w.Chain, chain[depth:]) {
 				continue
 			}
+			if handed != nil && handed.Parent() == fn {
+				return s.e.changesAfter(fn, &Event{At: handed}, w)
+			}
 			if copied := s.e.baseCopy(fn, w); copied != nil {
 				return s.e.changesAfter(fn, copied, w)
 			}
 		}
 	}
 	return nil
+}
+
+// handedBase returns where the base of a patch was taken that the function of the write was given ready made; nil for others.
+func (w *Event) handedBase() ssa.Instruction {
+	p := w.Patch
+	if p == nil || p.Made == nil || p.Base == nil || p.Made.Parent() == w.Origin.Parent() {
+		return nil
+	}
+	base := p.Base
+	if boxed, ok := base.(*ssa.MakeInterface); ok {
+		base = boxed.X
+	}
+	if copied, ok := base.(*ssa.Call); ok {
+		return copied
+	}
+	return p.Made
 }
 
 // marshalsWritten tells whether a difference is one of the written object to what itself was before.
@@ -68,7 +88,7 @@ func (e *Effects) marshalsWritten(s *Story) bool {
 func (e *Effects) changesAfter(fn *ssa.Function, copied, w *Event) map[ssa.Instruction]bool {
 	late := make(map[ssa.Instruction]bool)
 	for _, ch := range e.events[fn] {
-		if ch.Kind == Change && (!MustPrecede(ch.At, copied.At) || MayPrecede(copied.At, ch.At)) && (ch.At == w.At || MayPrecede(ch.At, w.At)) {
+		if ch.Kind == Change && MayPrecede(copied.At, ch.At) && (ch.At == w.At || MayPrecede(ch.At, w.At)) {
 			late[ch.Origin] = true
 		}
 	}
@@ -358,6 +378,9 @@ func (s *Story) Rival(path string) *Entry {
 		}
 		if s.Write.Call.Effect.OnStatus() && !row.Call.Effect.OnStatus() {
 			continue // the kind has a status subresource, and the row does not write through it
+		}
+		if kind.ManyUses() && row.Site.Parent().Pkg != s.Write.At.Parent().Pkg {
+			continue // most likely another object
 		}
 		for _, en := range s.e.Program.EntriesOf(row.Site.Parent()) {
 			if !mine[en] && en.Domain != program.Test && en.Domain != program.StartUp {

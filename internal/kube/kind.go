@@ -4,6 +4,7 @@ package kube
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -155,6 +156,12 @@ func vendorless(path string) string {
 		return path[i+len("/vendor/"):]
 	}
 	return strings.TrimPrefix(path, "vendor/")
+}
+
+// ManyUses reports whether a program has objects of the kind for many purposes, so that two writers most often mean two
+// objects: the kinds of Kubernetes but those that stand for one thing each, such as a machine or what runs on it.
+func (k Kind) ManyUses() bool {
+	return k.BuiltIn() && !slices.Contains([]string{"Node", "Namespace", "Pod", "PersistentVolume", "PersistentVolumeClaim"}, k.Name)
 }
 
 // BuiltIn reports whether the kind is served by the API server itself. Strategic merge works for these only.

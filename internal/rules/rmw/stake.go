@@ -131,7 +131,7 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	st.domain = set.Worst()
 	st.proof = set.Proof(st.domain)
 	st.rival = st.story.Rival(st.field)
-	if st.domain != program.EveryReplica && st.owned() {
+	if st.owned() {
 		return false // a new list that owes nothing to the old one: with a lock it would be written just the same
 	}
 	switch {
@@ -141,9 +141,9 @@ func (st *stake) judge(pass *rule.Pass) bool {
 		return false // nobody of this program comes between the read of the helper and its patch
 	case st.domain == program.EveryReplica && st.rival == nil && !st.outside && st.level(pass):
 		return false // the same reconcile sets the same condition on each replica
-	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil || st.outside):
+	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil) && !st.outside:
 		st.severity, st.reason = finding.Critical, "every replica runs it"
-	case st.domain == program.EveryReplica:
+	case st.domain == program.EveryReplica && !st.outside:
 		return false // each replica replaces the list by one that owes nothing to the old one
 	case st.outside:
 		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
