@@ -4,6 +4,7 @@ package mutex
 
 import (
 	"fmt"
+	"go/types"
 	"slices"
 	"strings"
 
@@ -147,10 +148,35 @@ func severityOf(all []*memory.Unguarded, u *memory.Unguarded) (finding.Severity,
 	switch {
 	case !u.Meeting.Sure():
 		return finding.Medium, "who calls it is out of sight, so that the goroutines are not shown to meet"
+	case counts(u.Access.At):
+		return finding.Medium, "only a length is read, which may be an old one"
 	case u.Access.Map():
 		return finding.Critical, "Go ends the process when a map is written and used at the same time"
+	case !u.Access.Write && oneWord(u.Access.Type):
+		return finding.Medium, "a data race; in practice what is read is one word, and may be old"
 	}
 	return finding.High, "a data race: what is read may be half written, old or lost"
+}
+
+// counts tells whether an access is a call of len: the runtime does not watch it.
+func counts(at ssa.Instruction) bool {
+	call, ok := at.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	b, ok := call.Call.Value.(*ssa.Builtin)
+	return ok && b.Name() == "len"
+}
+
+// oneWord tells whether values of a type are stored at once: all but strings, slices, interfaces and structs.
+func oneWord(t types.Type) bool {
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		return u.Info()&(types.IsString|types.IsComplex) == 0
+	case *types.Pointer, *types.Map, *types.Chan, *types.Signature:
+		return true
+	}
+	return false
 }
 
 func about(u *memory.Unguarded) string {
@@ -210,7 +236,7 @@ func raceScenario(u *memory.Unguarded) *rule.Scenario {
 	second.Step(siteOf(u.Other.At), "begins: "+word[u.Other.Write]+u.Other.Place.String(), held)
 	first.Step(siteOf(u.Access.At), word[u.Access.Write]+u.Access.Place.String(), "at the same time")
 	switch {
-	case u.Access.Map() || u.Other.Map():
+	case !counts(u.Access.At) && (u.Access.Map() || u.Other.Map()):
 		s.Outcome("fatal error: concurrent map access; the process ends")
 	case u.Access.Write && u.Other.Write:
 		s.Outcome("one of the two writes of %s is lost, or the value is half of each", u.Access.Place)
