@@ -153,6 +153,8 @@ func (w *Work) networkOf(site ssa.CallInstruction, row *kube.Call) WorkKind {
 	switch {
 	case row.Pkg == "net" && row.Name == "Listen":
 		return NoWork
+	case row.Pkg == "net" && strings.HasPrefix(row.Name, "Dial") && unixSocket(site):
+		return NoWork // it is connected, or refused, at once
 	case row.Pkg == "google.golang.org/grpc" && row.Name == "NewClient":
 		return NoWork
 	}

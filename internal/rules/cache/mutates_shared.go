@@ -5,6 +5,7 @@ package cache
 import (
 	"fmt"
 	"go/token"
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -39,6 +40,9 @@ func checkMutatesShared(pass *rule.Pass) {
 	for _, c := range pass.Effects.SharedChanges() {
 		if !pass.Reviewed(c.Func) || !pass.Reviewed(c.Change.Func()) {
 			continue // tests and generated code
+		}
+		if ofItsOwn(pass, c.Shared.Root.Type()) {
+			continue // no informer brought that: the store is one that the program fills by itself
 		}
 		at := pass.Program.SortKey(c.Change.Pos())
 		if others[at] = append(others[at], c); len(others[at]) > 1 {
@@ -103,6 +107,17 @@ func gotAt(c effects.SharedChange) token.Pos {
 		return c.Func.Pos()
 	}
 	return c.Shared.At.Pos()
+}
+
+// ofItsOwn tells whether a type is a struct of the program that is no object of the API.
+func ofItsOwn(pass *rule.Pass, t types.Type) bool {
+	named := program.Named(t)
+	if named == nil || !pass.Program.OwnType(named) {
+		return false
+	}
+	_, isStruct := named.Underlying().(*types.Struct)
+	_, isKind := kube.KindOf(t)
+	return isStruct && !isKind
 }
 
 func kindOf(c effects.SharedChange) (string, bool) {
