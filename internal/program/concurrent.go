@@ -334,12 +334,23 @@ func (c *Concurrency) likely(fn *ssa.Function) []*Root {
 		return 3
 	}
 	roots := slices.Clone(c.Of(fn))
+	if !c.p.ForTests(fn) {
+		// What tests and their helpers start is no part of the program.
+		roots = slices.DeleteFunc(roots, c.forTests)
+	}
 	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
 	if len(roots) > rootLimit {
 		roots = roots[:rootLimit]
 	}
 	c.first[fn] = roots
 	return roots
+}
+
+// forTests tells whether a root begins in code that is there for tests, or is started by nothing else.
+func (c *Concurrency) forTests(r *Root) bool {
+	return c.p.ForTests(r.Func) || len(r.Sites) > 0 && !slices.ContainsFunc(r.Sites, func(site ssa.CallInstruction) bool {
+		return !c.p.ForTests(outermost(site.Parent()))
+	})
 }
 
 // canMeet tells whether two roots can run at the same time at all.

@@ -3,6 +3,7 @@
 package program
 
 import (
+	"go/types"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ var testLibraries = []string{
 	"github.com/onsi/ginkgo/", "github.com/onsi/gomega", "github.com/onsi/gomega/",
 	"github.com/stretchr/testify/",
 	"sigs.k8s.io/e2e-framework/", "sigs.k8s.io/controller-runtime/pkg/envtest", "sigs.k8s.io/controller-runtime/pkg/client/fake",
+	"k8s.io/client-go/testing", "k8s.io/client-go/kubernetes/fake", "k8s.io/client-go/dynamic/fake", "k8s.io/client-go/rest/fake",
 }
 
 // TestSupport tells whether fn stands in a package of test helpers: one of its plain files imports a testing library.
@@ -26,13 +28,24 @@ func (p *Program) TestSupport(fn *ssa.Function) bool {
 	return pkg != nil && p.support[pkg]
 }
 
+// ForTests tells whether fn is there for tests: it stands in a test or a package of test helpers, or a fuzzer calls it.
+// Source: the signature is that of github.com/dvyukov/go-fuzz, which OSS-Fuzz still builds.
+func (p *Program) ForTests(fn *ssa.Function) bool {
+	if p.InTest(fn) || p.TestSupport(fn) {
+		return true
+	}
+	sig := fn.Signature
+	return strings.HasPrefix(fn.Name(), "Fuzz") && sig.Recv() == nil && sig.Params().Len() == 1 && sig.Results().Len() == 1 &&
+		types.Identical(sig.Params().At(0).Type(), types.NewSlice(types.Typ[types.Byte])) && types.Identical(sig.Results().At(0).Type(), types.Typ[types.Int])
+}
+
 // findSupport finds the packages of test helpers.
 func (p *Program) findSupport() {
 	p.support = make(map[*load.Package]bool)
 	shipped := p.shipped()
 	for _, pkg := range p.Code.Packages {
 		for _, path := range plainImports(pkg) {
-			if isTestLibrary(path) && (path != "testing" || !shipped[pkg.Path]) {
+			if isTestLibrary(path) && !(mayShip(path) && shipped[pkg.Path]) {
 				p.support[pkg] = true
 			}
 		}
@@ -86,3 +99,6 @@ func isTestLibrary(path string) bool {
 	}
 	return false
 }
+
+// mayShip tells of a library for tests whether commands use it, too: they ask testing.Testing, or try things on a fake.
+func mayShip(path string) bool { return path == "testing" || strings.HasPrefix(path, "k8s.io/client-go/") }

@@ -40,7 +40,7 @@ func often(p *rule.Pass, fn *ssa.Function) string {
 }
 
 // silentIn tells whether nothing is told about fn: generated code is its generator's matter.
-func silentIn(p *rule.Pass, fn *ssa.Function) bool { return p.Program.Generated(fn) }
+func silentIn(p *rule.Pass, fn *ssa.Function) bool { return !p.Watched(fn) }
 
 // finish fills the place, the domain and the name of a report about one operation.
 func finish(p *rule.Pass, op *effects.ChannelOp, about string, r rule.Report) {

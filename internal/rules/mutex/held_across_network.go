@@ -125,6 +125,9 @@ func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.Ca
 		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || cleansUp(p, site.Parent()) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue
 		}
+		if !locks(p).ReleasesIn(site.Parent(), place) {
+			continue // it takes the lock for its caller, who wants to wait for just that
+		}
 		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() && !p.Effects.Memory().OwnLock(r.held, site, m) {
 			return site
 		}
