@@ -33,7 +33,7 @@ func boundsIdle(transport *ssa.Alloc) bool {
 	return setsField("DisableKeepAlives", transport) || setsField("IdleConnTimeout", transport) || setsField("MaxIdleConnsPerHost", transport)
 }
 
-// dropped tells whether a client of the transport sends requests in the function, and whether neither leaves it nor has its
+// dropped tells whether a client of the transport sends requests in the function and reads an answer, and whether neither leaves it nor has its
 // idle connections closed.
 func dropped(transport *ssa.Alloc) (sends, lost bool) {
 	names := aliases(transport)
@@ -61,7 +61,7 @@ func dropped(transport *ssa.Alloc) (sends, lost bool) {
 				}
 				switch program.Target(x).Name() {
 				case "Do", "Get", "Post", "PostForm", "RoundTrip":
-					sends = true
+					sends = sends || readsBody(x)
 				case "CloseIdleConnections":
 					return sends, false
 				}
@@ -69,6 +69,59 @@ func dropped(transport *ssa.Alloc) (sends, lost bool) {
 		}
 	}
 	return sends, true
+}
+
+// readsBody tells whether the body of the answer to a request is read, as far as the function shows. One that is closed
+// unread takes its connection with it (net/http, Transport: an early close).
+func readsBody(request ssa.CallInstruction) bool {
+	value := request.Value()
+	return value == nil || readsPart(value, 0)
+}
+
+func readsPart(v ssa.Value, depth int) bool {
+	if depth > 6 {
+		return true
+	}
+	for _, ref := range refs(v) {
+		switch x := ref.(type) {
+		case *ssa.Extract:
+			if x.Index == 0 && readsPart(x, depth+1) {
+				return true
+			}
+		case *ssa.FieldAddr:
+			if fieldNameAt(x.X.Type(), x.Field) == "Body" && readsPart(x, depth+1) {
+				return true
+			}
+		case *ssa.UnOp:
+			if readsPart(x, depth+1) {
+				return true
+			}
+		case *ssa.Store:
+			if x.Val == v && (!isLocal(x.Addr) || readsPart(x.Addr, depth+1)) {
+				return true
+			}
+		case *ssa.MakeClosure:
+			for i, b := range x.Bindings {
+				if b == v && readsPart(x.Fn.(*ssa.Function).FreeVars[i], depth+1) {
+					return true
+				}
+			}
+		case ssa.CallInstruction:
+			target := program.Target(x)
+			if program.Receiver(x) != v || target == nil || target.Name() != "Close" {
+				return true
+			}
+		case *ssa.BinOp, *ssa.DebugRef:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func isLocal(addr ssa.Value) bool {
+	_, ok := addr.(*ssa.Alloc)
+	return ok
 }
 
 // clientWith returns the local client in whose field a transport is stored, or nil.

@@ -32,7 +32,7 @@ func (e *Effects) VersionlessUpdates() []Versionless {
 		}
 		told := make(map[ssa.Instruction]bool)
 		for _, w := range e.events[fn] {
-			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || told[w.Origin] || Reassigned(fn, w.Root) {
+			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || told[w.Origin] || e.reassigned(fn, w.Root) {
 				continue
 			}
 			if v, ok := e.versionless(fn, w); ok {
@@ -60,9 +60,30 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 		return v, false // nothing shows that it has no version
 	}
 	v.Look = e.lookBefore(fn, w)
+	if call, ok := v.Create.At.(*ssa.Call); v.Look == nil && !readsBefore(fn, w) && !(ok && slices.Contains(e.FailureBlocks(call), w.At.Block())) {
+		return v, false // nothing asks whether there is one: create and update are for different objects
+	}
 	v.Refused = e.maybeCustom(w)
 	v.Merged = e.mergedFrom(fn, w, v.Look)
 	return v, v.Refused || v.Merged != nil
+}
+
+// readsBefore tells whether a function asks for an object before a write, and drops the answer perhaps.
+func readsBefore(fn *ssa.Function, w *Event) bool {
+	for site := range program.Sites(fn) {
+		if row := program.Model(site); row != nil && row.Effect.IsRead() && MustPrecede(site, w.At) {
+			return true
+		}
+	}
+	return false
+}
+
+// reassigned tells whether a variable is given more than one object: in fn, or, where a closure has it from around, anywhere.
+func (e *Effects) reassigned(fn *ssa.Function, root ssa.Value) bool {
+	if free, ok := root.(*ssa.FreeVar); ok {
+		return len(e.Program.StoredAt(free)) > 1
+	}
+	return Reassigned(fn, root)
 }
 
 // insteadOf tells whether a create and an update of one object exclude each other: one is made when there is no such object,

@@ -101,4 +101,6 @@ func isTestLibrary(path string) bool {
 }
 
 // mayShip tells of a library for tests whether commands use it, too: they ask testing.Testing, or try things on a fake.
-func mayShip(path string) bool { return path == "testing" || strings.HasPrefix(path, "k8s.io/client-go/") }
+func mayShip(path string) bool {
+	return path == "testing" || strings.HasPrefix(path, "k8s.io/client-go/")
+}

@@ -32,8 +32,11 @@ func checkUnboundedCall(pass *rule.Pass) {
 		if !pass.Reviewed(fn) || !u.AtShutdown && !running(pass, fn) {
 			continue // at start-up somebody looks on, and restarts it
 		}
-		if u.AtShutdown && endsProcess(pass, fn) {
+		if u.AtShutdown && (endsProcess(pass, fn) || !pass.Strict) {
 			continue // the grace period of the manager or of the pod bounds it
+		}
+		if pass.Program.OnlyFromMain(fn) && !pass.Strict {
+			continue // a command, whose user sees that it hangs
 		}
 		_, isSync := syncs(u.Site)
 		if (u.AtShutdown || isSync) && aside(pass, fn) {

@@ -69,6 +69,9 @@ func judgeResource(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 		return // whoever calls it is on the way to the end of the process
 	}
 	broadcaster := r.Stop == "Shutdown" && onceAtMost(where)
+	if broadcaster && !pass.Strict {
+		return // it lives about as long as the process
+	}
 	if (broadcaster || where.Domain == program.StartUp) && (isTimer || !handedStop(pass, r.Site) && r.Err == nil) {
 		return // made once at start-up, and there is nothing that could tell it to stop
 	}
