@@ -73,10 +73,13 @@ type call struct {
 	depth int
 }
 
-// maxCalls bounds how deep calls that return contexts are looked into, maxDeep how long a derivation may be.
+// maxCalls bounds how deep calls that return contexts are looked into, maxDeep how long a derivation may be. A call of more
+// than maxCallees functions is one of a registry, each of which derives from what the one before has made: what comes out
+// is what went in.
 const (
-	maxCalls = 4
-	maxDeep  = 60
+	maxCalls   = 4
+	maxDeep    = 60
+	maxCallees = 8
 )
 
 // Of returns the contexts that v can be derived from, in the order they are found; the same in every run.

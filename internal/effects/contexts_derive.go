@@ -19,7 +19,11 @@ func (c *Contexts) result(site *ssa.Call, index int, at ssa.Value, inside *call)
 	}
 	var out []ContextOrigin
 	followed := false
-	for _, e := range c.p.Callees(site) {
+	callees := c.p.Callees(site)
+	if len(callees) > maxCallees {
+		return c.derived(site, at, inside)
+	}
+	for _, e := range callees {
 		if e.Arg >= 0 || depth > maxCalls {
 			continue
 		}

@@ -35,9 +35,6 @@ func checkUnboundedCall(pass *rule.Pass) {
 		if u.AtShutdown && (endsProcess(pass, fn) || !pass.Strict) {
 			continue // the grace period of the manager or of the pod bounds it
 		}
-		if pass.Program.OnlyFromMain(fn) && !pass.Strict {
-			continue // a command, whose user sees that it hangs
-		}
 		_, isSync := syncs(u.Site)
 		if (u.AtShutdown || isSync) && aside(pass, fn) {
 			continue // nobody waits for the one who waits
