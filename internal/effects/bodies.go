@@ -174,6 +174,16 @@ func reads(target *types.Func) bool {
 	return false
 }
 
+// drains tells whether an instruction reads all that there is: the connection is free then, or broken.
+func drains(instr ssa.Instruction) bool {
+	call, ok := instr.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	target := program.Target(call)
+	return target != nil && target.Pkg() != nil && (target.Pkg().Path() == "io" || target.Pkg().Path() == "io/ioutil") && target.Name() == "ReadAll"
+}
+
 // seesToBody tells whether a function that is given a response, or its body, can close it or keep it.
 func (g *Goroutines) seesToBody(fn *ssa.Function, held ssa.Value, depth int) bool {
 	if depth > 4 || len(fn.Blocks) == 0 {
@@ -190,7 +200,7 @@ func (g *Goroutines) seesToBody(fn *ssa.Function, held ssa.Value, depth int) boo
 			if g.closesBody(ref, names, depth) || keepsName(ref, name) {
 				return true
 			}
-			if _, returns := ref.(*ssa.Return); returns {
+			if _, returns := ref.(*ssa.Return); returns || depth > 0 && drains(ref) {
 				return true
 			}
 		}

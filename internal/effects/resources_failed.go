@@ -63,6 +63,9 @@ func (g *Goroutines) failsWith(fn *ssa.Function, param *ssa.Parameter) bool {
 		return false
 	}
 	names := aliases(param)
+	if isResponse(param.Type()) {
+		names = withBody(names)
+	}
 	seen := map[*ssa.BasicBlock]bool{fn.Blocks[0]: true}
 	queue := []*ssa.BasicBlock{fn.Blocks[0]}
 	for len(queue) > 0 {
@@ -77,8 +80,8 @@ func (g *Goroutines) failsWith(fn *ssa.Function, param *ssa.Parameter) bool {
 				return true
 			}
 		}
-		for _, succ := range b.Succs {
-			if !stopped && !seen[succ] {
+		for i, succ := range b.Succs {
+			if !stopped && !seen[succ] && !endedOn(b, i, names) {
 				seen[succ] = true
 				queue = append(queue, succ)
 			}

@@ -5,6 +5,7 @@ package rule
 import (
 	"fmt"
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
@@ -99,7 +100,16 @@ func (p *Pass) Report(r Report) {
 	}
 	f.Fingerprint = p.fingerprint(r, f)
 	f.ID = f.Fingerprint[:10]
-	p.findings = append(p.findings, f)
+	if !p.told(f) {
+		p.findings = append(p.findings, f)
+	}
+}
+
+// told tells whether the same was told before: the instances of a generic function are one to who reads them.
+func (p *Pass) told(f finding.Finding) bool {
+	return slices.ContainsFunc(p.findings, func(o finding.Finding) bool {
+		return o.File == f.File && o.Line == f.Line && o.Column == f.Column && o.Message == f.Message
+	})
 }
 
 func (p *Pass) because(r Report) []string {
