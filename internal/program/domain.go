@@ -112,19 +112,6 @@ func (p *Program) DomainAt(instr ssa.Instruction) *DomainSet {
 // EntryAt returns the entry point that fn itself is, or nil.
 func (p *Program) EntryAt(fn *ssa.Function) *Entry { return p.entryAt[fn] }
 
-// EntriesOf returns the entry points that lead to fn, in source order.
-func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
-	if known, ok := p.entriesOf[fn]; ok {
-		return known
-	}
-	var out []*Entry
-	p.visitBack(fn, nil, func(_ *state, e *Entry) { out = append(out, e) })
-	slices.SortFunc(out, func(a, b *Entry) int { return p.comparePos(a.Func.Pos(), b.Func.Pos()) })
-	out = slices.Clip(slices.Compact(out))
-	p.entriesOf[fn] = out
-	return out
-}
-
 // EntriesInline returns the entry points that run fn themselves: no goroutine is started on the way. What they return
 // tells their framework how fn ended.
 func (p *Program) EntriesInline(fn *ssa.Function) []*Entry {
@@ -148,7 +135,6 @@ func (p *Program) EntriesInline(fn *ssa.Function) []*Entry {
 
 // spreadDomains prepares the answers of DomainOf.
 func (p *Program) spreadDomains() {
-	p.entriesOf = make(map[*ssa.Function][]*Entry)
 	p.entryAt = make(map[*ssa.Function]*Entry, len(p.Entries))
 	for _, e := range p.Entries {
 		p.entryAt[e.Func] = e

@@ -56,6 +56,7 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 		handed         handed
 	}
 	seen := map[key]bool{{fn: fn, gated: g != nil}: true}
+	frames := make(map[*ssa.Function]int)
 	for queue := []*state{{fn: fn, gate: g}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		if e := p.entryAt[s.fn]; e != nil {
@@ -68,6 +69,11 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 			h, exists := p.through(e, s.handed)
 			if !exists {
 				continue
+			}
+			if h.param != nil {
+				if frames[e.Caller()]++; frames[e.Caller()] > maxFrames {
+					h = handed{}
+				}
 			}
 			next := state{fn: e.Caller(), gate: s.gate, spawned: s.spawned || p.spawns(e), handed: h, site: e.Site, next: s}
 			if next.gate == nil {

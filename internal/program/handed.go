@@ -23,6 +23,10 @@ type handed struct {
 	outer frame
 }
 
+// maxFrames bounds with how many functions a helper is told apart on the ways back from one function: beyond that, all who
+// call it count.
+const maxFrames = 16
+
 // through takes a way back over an edge: into a helper, or out of one again. It tells whether the way exists.
 func (p *Program) through(e Edge, h handed) (handed, bool) {
 	if h.param == nil || e.Callee != h.param.Parent() {
@@ -131,6 +135,7 @@ func (p *Program) handOver(e Edge, f frame, out map[*ssa.Function][]handover) {
 	}
 	first := at{e.Caller(), p.gateBefore(e.Site) != nil, p.spawns(e), handed{frame: f}}
 	seen := map[at]bool{first: true}
+	frames := make(map[*ssa.Function]int)
 	for queue := []at{first}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		if s.h.param == nil || p.entryAt[s.fn] != nil {
@@ -146,6 +151,11 @@ func (p *Program) handOver(e Edge, f frame, out map[*ssa.Function][]handover) {
 			next, exists := p.through(by, s.h)
 			if !exists {
 				continue
+			}
+			if next.param != nil {
+				if frames[by.Caller()]++; frames[by.Caller()] > maxFrames {
+					next = handed{}
+				}
 			}
 			n := at{by.Caller(), s.gated || p.gateBefore(by.Site) != nil, s.spawned || p.spawns(by), next}
 			if !seen[n] {

@@ -45,8 +45,8 @@ type Program struct {
 	reach     map[*ssa.Function]ways
 	spreading bool
 	entryAt   map[*ssa.Function]*Entry
-	// entriesOf are answers given before.
-	entriesOf map[*ssa.Function][]*Entry
+	// leads are the entry points by the functions that they lead to, found when first asked for.
+	leads *leads
 	// givers are what calls give as one parameter, looked up before.
 	givers   map[giverKey]giver
 	gates    map[*ssa.Function][]gate
