@@ -115,6 +115,9 @@ type handover struct {
 
 // handovers returns, for each function that gives functions to helpers, what the helpers run for it.
 func (p *Program) handovers() map[*ssa.Function][]handover {
+	if p.handed != nil {
+		return p.handed
+	}
 	out := make(map[*ssa.Function][]handover)
 	for _, fn := range p.Funcs {
 		for _, e := range p.calls.from[fn] {
@@ -123,6 +126,7 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 			}
 		}
 	}
+	p.handed = out
 	return out
 }
 
