@@ -110,6 +110,9 @@ func (e *Effects) NilField(v ssa.Value) (program.FieldKey, bool) {
 	if !ok || !e.Program.OwnType(key.Type) || key.Var() == nil || key.Var().Exported() {
 		return program.FieldKey{}, false
 	}
+	if e.Program.HalfRead(key.Type.Obj().Pkg()) {
+		return program.FieldKey{}, false // the assignment may be what was not read
+	}
 	return key, len(e.Program.FieldStores(key)) == 0
 }
 

@@ -10,6 +10,13 @@ import (
 	"github.com/replicavet/replicavet/internal/load"
 )
 
+// HalfRead tells whether some of a package was left out because it does not type-check: that something is missing there
+// proves nothing.
+func (p *Program) HalfRead(pkg *types.Package) bool {
+	own := p.own[pkg]
+	return own != nil && own.IllTyped
+}
+
 // dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check. The variables
 // themselves stay: what is well typed may use them. Calls such as log.Info(x) of a package that is missing are left out
 // instead of the function around them. It returns the names of the functions that are not read then.

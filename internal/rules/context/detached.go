@@ -103,7 +103,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
 	}
-	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && (!endsBefore(pass, reach) || far(fn, reach)) {
+	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && (!endsEarlier(pass, reach) || far(fn, reach)) {
 		return cut{}, false // what is lost is a quick shutdown; or nobody on the way has a word for the context
 	}
 	if !pass.Strict && pass.Program.Explained(root.Site.Pos()) {
@@ -118,15 +118,7 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	return cut{root, use, reach}, true
 }
 
-// endsBefore tells whether a context in reach can end before the process does, as far as the code shows. The one of a
-// reconcile may have a deadline; it counts where it is a parameter, which says that it was meant to be used.
-func endsBefore(pass *rule.Pass, reach *effects.InReach) bool {
-	contexts := pass.Effects.Contexts()
-	return endsEarlier(pass, reach) ||
-		isParameter(reach) && slices.ContainsFunc(contexts.Behind(reach), func(o effects.ContextOrigin) bool { return o.Kind == effects.ReconcileContext })
-}
-
-// endsEarlier is endsBefore without regard to reconciles.
+// endsEarlier tells whether a context in reach can end before the process does, as far as the code shows.
 func endsEarlier(pass *rule.Pass, reach *effects.InReach) bool {
 	contexts := pass.Effects.Contexts()
 	return contexts.EndsEarly(reach) || !contexts.InSight(reach) || pass.Effects.EndsWithLeadership(reach)
