@@ -45,6 +45,9 @@ func (p *Program) through(e Edge, h handed) (handed, bool) {
 
 // handedTo returns the function that an edge leads to, if it came to its caller as a parameter.
 func (p *Program) handedTo(e Edge) frame {
+	if p.unfollowed[e] {
+		return frame{}
+	}
 	common := e.Site.Common()
 	called := common.Value
 	if e.Arg >= 0 {
@@ -119,47 +122,68 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 		return p.handed
 	}
 	out := make(map[*ssa.Function][]handover)
+	unfollowed := make(map[Edge]bool)
+	left := allSteps
 	for _, fn := range p.Funcs {
 		for _, e := range p.calls.from[fn] {
-			if f := p.handedTo(e); f.param != nil {
-				p.handOver(e, f, out)
+			f := p.handedTo(e)
+			if f.param == nil {
+				continue
+			}
+			found, steps := p.handOver(e, f, min(edgeSteps, left))
+			if left -= steps; found == nil {
+				unfollowed[e] = true
+				continue
+			}
+			for by, ways := range found {
+				for _, way := range ways {
+					if !slices.Contains(out[by], way) {
+						out[by] = append(out[by], way)
+					}
+				}
 			}
 		}
 	}
-	p.handed = out
+	p.handed, p.unfollowed = out, unfollowed
 	return out
 }
 
-// handOver finds who gave a helper the function that it calls at an edge.
-func (p *Program) handOver(e Edge, f frame, out map[*ssa.Function][]handover) {
+// edgeSteps bounds how many callers are looked at to find who gave a helper one function, allSteps to find it for all: what
+// is not found out by then is taken to come from everybody who calls the helper.
+const (
+	edgeSteps = 3000
+	allSteps  = 5_000_000
+)
+
+// handOver finds who gave a helper the function that it calls at an edge, and how many steps that took; nil if that is too
+// many.
+func (p *Program) handOver(e Edge, f frame, budget int) (found map[*ssa.Function][]handover, steps int) {
 	type at struct {
 		fn             *ssa.Function
 		gated, spawned bool
 		h              handed
 	}
+	found = make(map[*ssa.Function][]handover)
 	first := at{e.Caller(), p.gateBefore(e.Site) != nil, p.spawns(e), handed{frame: f}}
 	seen := map[at]bool{first: true}
-	frames := make(map[*ssa.Function]int)
 	for queue := []at{first}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		if s.h.param == nil || p.entryAt[s.fn] != nil {
 			way := handover{e.Callee, s.gated, s.spawned}
-			if !slices.Contains(out[s.fn], way) {
-				out[s.fn] = append(out[s.fn], way)
+			if !slices.Contains(found[s.fn], way) {
+				found[s.fn] = append(found[s.fn], way)
 			}
 			if s.h.param == nil || p.entryAt[s.fn].settles() {
 				continue
 			}
 		}
 		for _, by := range p.calls.to[s.fn] {
+			if steps++; steps > budget {
+				return nil, steps
+			}
 			next, exists := p.through(by, s.h)
 			if !exists {
 				continue
-			}
-			if next.param != nil {
-				if frames[by.Caller()]++; frames[by.Caller()] > maxFrames {
-					next = handed{}
-				}
 			}
 			n := at{by.Caller(), s.gated || p.gateBefore(by.Site) != nil, s.spawned || p.spawns(by), next}
 			if !seen[n] {
@@ -168,4 +192,5 @@ func (p *Program) handOver(e Edge, f frame, out map[*ssa.Function][]handover) {
 			}
 		}
 	}
+	return found, steps
 }

@@ -45,8 +45,9 @@ type Program struct {
 	reach     map[*ssa.Function]ways
 	spreading bool
 	entryAt   map[*ssa.Function]*Entry
-	// handed are the answers of handovers.
-	handed map[*ssa.Function][]handover
+	// handed are the answers of handovers, unfollowed the edges that it gave up on.
+	handed     map[*ssa.Function][]handover
+	unfollowed map[Edge]bool
 	// leads are the entry points by the functions that they lead to, found when first asked for.
 	leads *leads
 	// givers are what calls give as one parameter, looked up before.
