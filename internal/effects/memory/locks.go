@@ -24,6 +24,7 @@ type Locks struct {
 	blocks    map[*ssa.Function]*summary[*Block]
 	entry     map[*ssa.Function]*entryHeld
 	acquirers map[Place][]ssa.CallInstruction // made when first asked for
+	dones     map[Place][]ssa.CallInstruction // likewise
 	flags     map[*ssa.Function][]*ssa.Parameter
 	handed    map[ssa.CallInstruction][]program.Edge // functions that a call gives to a helper which calls them
 	asking    map[*ssa.Function]bool                 // functions whose callers are being asked what they hold

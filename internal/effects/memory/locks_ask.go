@@ -93,3 +93,21 @@ func (l *Locks) Acquirers(place Place) []ssa.CallInstruction {
 
 // ModeAt returns the mode in which an operation takes its lock.
 func (l *Locks) ModeAt(site ssa.CallInstruction) Mode { return l.opOf(site).mode }
+
+// Dones returns the calls of Done on the sync.WaitGroup at a place, in source order.
+func (l *Locks) Dones(group Place) []ssa.CallInstruction {
+	if l.dones == nil {
+		l.dones = make(map[Place][]ssa.CallInstruction)
+		for _, fn := range l.program.Funcs {
+			for site := range program.Sites(fn) {
+				target := program.Target(site)
+				if target == nil || target.Name() != "Done" || target.Pkg() == nil || target.Pkg().Path() != "sync" {
+					continue
+				}
+				place := l.PlaceOf(program.Receiver(site))
+				l.dones[place] = append(l.dones[place], site)
+			}
+		}
+	}
+	return l.dones[group]
+}

@@ -155,17 +155,10 @@ func (w *waiting) stuckGroup(p *rule.Pass) bool {
 	if !group.Known() {
 		return false
 	}
-	for _, fn := range p.Program.Funcs {
-		for site := range program.Sites(fn) {
-			target := program.Target(site)
-			if target == nil || target.Name() != "Done" || target.Pkg() == nil || target.Pkg().Path() != "sync" ||
-				locks(p).PlaceOf(program.Receiver(site)) != group {
-				continue
-			}
-			if need := w.needsAnywhere(p, site); need != nil {
-				w.other, w.need = site, need
-				return true
-			}
+	for _, site := range locks(p).Dones(group) {
+		if need := w.needsAnywhere(p, site); need != nil {
+			w.other, w.need = site, need
+			return true
 		}
 	}
 	return false
