@@ -91,7 +91,18 @@ func readError(v ssa.Value, names []ssa.Value) bool {
 		return false
 	}
 	call, ok := ex.Tuple.(*ssa.Call)
-	return ok && reads(program.Target(call)) && slices.ContainsFunc(call.Call.Args, func(arg ssa.Value) bool { return isName(arg, names) })
+	return ok && reads(program.Target(call)) && slices.ContainsFunc(call.Call.Args, func(arg ssa.Value) bool {
+		return isName(arg, names) || slices.ContainsFunc(readThrough(arg), func(v ssa.Value) bool { return isName(v, names) })
+	})
+}
+
+// readThrough returns what a reader made by the library around others is given, as by io.LimitReader.
+func readThrough(v ssa.Value) []ssa.Value {
+	call, ok := stripped(v).(*ssa.Call)
+	if !ok || !reads(program.Target(call)) {
+		return nil
+	}
+	return call.Call.Args
 }
 
 // drained tells whether a value says that the channel of a watch is still open.
