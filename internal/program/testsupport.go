@@ -4,6 +4,7 @@ package program
 
 import (
 	"go/types"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,10 +45,19 @@ func (p *Program) findSupport() {
 	p.support = make(map[*load.Package]bool)
 	shipped := p.shipped()
 	for _, pkg := range p.Code.Packages {
-		for _, path := range plainImports(pkg) {
-			if isTestLibrary(path) && !(mayShip(path) && shipped[pkg.Path]) {
-				p.support[pkg] = true
+		helping, plain := 0, 0
+		for _, f := range pkg.Files {
+			if f.Test {
+				continue
 			}
+			plain++
+			if slices.ContainsFunc(importsOf(f), func(path string) bool { return isTestLibrary(path) && !(mayShip(path) && shipped[pkg.Path]) }) {
+				helping++
+			}
+		}
+		// One file for tests in a package that a command is built of does not make the rest of it a helper.
+		if helping > 0 && (!shipped[pkg.Path] || 4*helping >= plain) {
+			p.support[pkg] = true
 		}
 	}
 }
@@ -79,13 +89,18 @@ func (p *Program) shipped() map[string]bool {
 func plainImports(pkg *load.Package) []string {
 	var out []string
 	for _, f := range pkg.Files {
-		if f.Test {
-			continue
+		if !f.Test {
+			out = append(out, importsOf(f)...)
 		}
-		for _, spec := range f.Syntax.Imports {
-			if path, err := strconv.Unquote(spec.Path.Value); err == nil {
-				out = append(out, path)
-			}
+	}
+	return out
+}
+
+func importsOf(f *load.File) []string {
+	var out []string
+	for _, spec := range f.Syntax.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil {
+			out = append(out, path)
 		}
 	}
 	return out
