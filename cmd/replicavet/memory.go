@@ -3,9 +3,9 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
 )
 
 // roomy is how large the heap may grow, in bytes, before garbage is collected: a review of 100,000 lines lives in less
@@ -20,20 +20,19 @@ func collectLate() {
 		debug.SetGCPercent(before)
 		return
 	}
-	go collectAsHeapGrows()
+	afterCollection(func() {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		debug.SetGCPercent(growth(live[0].Value.Uint64()))
+	})
 }
 
-// collectAsHeapGrows sets when to collect next, after each collection. It looks at the clock for that: what is told to run
-// after a collection, such as a cleanup, waits for a sweep that may be far off while the next collection is.
-func collectAsHeapGrows() {
-	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
-	for done := uint64(0); ; time.Sleep(20 * time.Millisecond) {
-		metrics.Read(sample)
-		if cycles := sample[0].Value.Uint64(); cycles != done {
-			done = cycles
-			debug.SetGCPercent(growth(sample[1].Value.Uint64()))
-		}
-	}
+// afterCollection calls do after each garbage collection: what nothing holds is cleaned up by each.
+func afterCollection(do func()) {
+	runtime.AddCleanup(new([16]byte), func(int) {
+		do()
+		afterCollection(do)
+	}, 0)
 }
 
 // growth returns by how many percent a heap may grow over what lives in it: up to the roomy one, or to twice its size.

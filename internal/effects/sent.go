@@ -379,7 +379,7 @@ func (s *Story) Rival(path string) *Entry {
 		if s.Write.Call.Effect.OnStatus() && !row.Call.Effect.OnStatus() {
 			continue // the kind has a status subresource, and the row does not write through it
 		}
-		if kind.ManyUses() && row.Site.Parent().Pkg != s.Write.At.Parent().Pkg {
+		if kind.ManyUses() && s.e.Program.Package(row.Site.Parent()) != s.e.Program.Package(s.Write.At.Parent()) {
 			continue // most likely another object
 		}
 		for _, en := range s.e.Program.EntriesOf(row.Site.Parent()) {

@@ -33,8 +33,8 @@ func boundsIdle(transport *ssa.Alloc) bool {
 	return setsField("DisableKeepAlives", transport) || setsField("IdleConnTimeout", transport) || setsField("MaxIdleConnsPerHost", transport)
 }
 
-// dropped tells whether a client of the transport sends requests in the function and reads an answer, and whether neither leaves it nor has its
-// idle connections closed.
+// dropped tells whether a client of the transport sends requests in the function and reads an answer, and whether neither
+// leaves it nor has its idle connections closed.
 func dropped(transport *ssa.Alloc) (sends, lost bool) {
 	names := aliases(transport)
 	for i := 0; i < len(names); i++ {

@@ -126,11 +126,8 @@ func handsOn(site ssa.CallInstruction) bool {
 		if _, ok := arg.Type().Underlying().(*types.Signature); !ok {
 			return false
 		}
-		switch unwrapFunc(arg).(type) {
-		case *ssa.MakeClosure, *ssa.Function, *ssa.Const:
-			return false
-		}
-		return true
+		_, none := unwrapFunc(arg).(*ssa.Const)
+		return !none && !namesFunction(arg)
 	})
 }
 

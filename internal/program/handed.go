@@ -23,8 +23,8 @@ type handed struct {
 	outer frame
 }
 
-// maxFrames bounds with how many functions a helper is told apart on the ways back from one function: beyond that, all who
-// call it count.
+// maxFrames bounds how often the ways back from one function come to a caller with a function that is still to be found:
+// beyond that, all who call the helper count.
 const maxFrames = 16
 
 // through takes a way back over an edge: into a helper, or out of one again. It tells whether the way exists.
@@ -61,7 +61,8 @@ func (p *Program) handedTo(e Edge) frame {
 	return frame{}
 }
 
-// parameterBehind returns the parameter that a value is: of the function it stands in, or of one around that captured it.
+// parameterBehind returns the parameter that a value is: of the function it stands in, of one around that captured it, or of
+// the one that is all to store it in a field.
 func (p *Program) parameterBehind(v ssa.Value) *ssa.Parameter {
 	for range 4 {
 		switch x := unwrapFunc(v).(type) {

@@ -146,7 +146,12 @@ func named(e Edge) bool {
 	if e.Arg < 0 {
 		return e.Site.Common().StaticCallee() != nil
 	}
-	switch unwrapFunc(e.Site.Common().Args[e.Arg]).(type) {
+	return namesFunction(e.Site.Common().Args[e.Arg])
+}
+
+// namesFunction tells whether a value is a function or a closure itself, not what holds one.
+func namesFunction(v ssa.Value) bool {
+	switch unwrapFunc(v).(type) {
 	case *ssa.MakeClosure, *ssa.Function:
 		return true
 	}

@@ -21,9 +21,9 @@ var testLibraries = []string{
 	"k8s.io/client-go/testing", "k8s.io/client-go/kubernetes/fake", "k8s.io/client-go/dynamic/fake", "k8s.io/client-go/rest/fake",
 }
 
-// TestSupport tells whether fn stands in a package of test helpers: one of its plain files imports a testing library.
-// Benchmarks and end-to-end suites keep their helpers in such packages. One that a command is built of is none for the
-// import of testing alone: it may ask testing.Testing.
+// TestSupport tells whether fn stands in a package of test helpers: one of its plain files imports a testing library, or a
+// quarter of them where a command is built of the package. Benchmarks and end-to-end suites keep their helpers in such
+// packages. What commands import, too, counts for packages that no command is built of: they may ask testing.Testing.
 func (p *Program) TestSupport(fn *ssa.Function) bool {
 	pkg := p.Package(fn)
 	return pkg != nil && p.support[pkg]

@@ -63,8 +63,8 @@ func (p *Pass) Reviewed(fn *ssa.Function) bool {
 	return !p.Program.InTest(fn) && !p.Program.Generated(fn) && !p.Program.TestSupport(fn) && p.Program.DomainOf(fn).Worst() != program.Test
 }
 
-// Watched tells whether a finding about memory, locks or channels may stand in fn: generated code is left out, and what is
-// there for tests unless tests are reviewed.
+// Watched tells whether a finding about memory, locks or channels may stand in fn: generated code is left out, for
+// its author is a generator, and what is there for tests unless tests are reviewed.
 func (p *Pass) Watched(fn *ssa.Function) bool {
 	return !p.Program.Generated(fn) && (p.Program.Tests() || !p.Program.ForTests(fn))
 }

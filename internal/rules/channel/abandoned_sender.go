@@ -29,7 +29,7 @@ func abandonedSender(p *rule.Pass) {
 	ways := make(map[way]bool)
 	abandonedWatch(p, told)
 	for _, op := range p.Effects.Channels().Ops {
-		if op.Kind != effects.ChannelSend || silentIn(p, op.Func) || len(op.Channels) != 1 || told[op.Channels[0]] {
+		if op.Kind != effects.ChannelSend || !p.Watched(op.Func) || len(op.Channels) != 1 || told[op.Channels[0]] {
 			continue
 		}
 		if droppedResult(p, op) {

@@ -27,7 +27,7 @@ var BareWait = &rule.Rule{
 
 func bareWait(p *rule.Pass) {
 	for _, op := range p.Effects.Channels().Ops {
-		if op.Kind != effects.ChannelReceive || !op.Alone() || silentIn(p, op.Func) {
+		if op.Kind != effects.ChannelReceive || !op.Alone() || !p.Watched(op.Func) {
 			continue
 		}
 		if p.Effects.Awaits(op.Value) == effects.AwaitTime {

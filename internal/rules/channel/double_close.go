@@ -30,7 +30,7 @@ func doubleClose(p *rule.Pass) {
 		var closes []*effects.ChannelOp
 		for _, op := range c.Of(effects.ChannelClose) {
 			// An operand that may be another channel, and a close behind a flag, a Once or a recover, prove nothing.
-			if op.Exact && len(op.Channels) == 1 && !silentIn(p, op.Func) && !p.Effects.Guarded(op.Instr) {
+			if op.Exact && len(op.Channels) == 1 && p.Watched(op.Func) && !p.Effects.Guarded(op.Instr) {
 				closes = append(closes, op)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 // twiceByElection tells of a channel that the callbacks of one leader election both close.
 func twiceByElection(p *rule.Pass, c *effects.Channel, closes map[*effects.Channel]effects.ElectionCloses) bool {
 	both, ok := closes[c]
-	if !ok || silentIn(p, both.OnStopped) || p.Program.InTest(both.OnStopped) {
+	if !ok || !p.Watched(both.OnStopped) || p.Program.InTest(both.OnStopped) {
 		return false
 	}
 	tellDouble(p, c, both.Stopped, both.Started, fmt.Sprintf(

@@ -17,7 +17,7 @@ func twiceAroundNil(p *rule.Pass, c *effects.Channel) bool {
 	for _, tested := range closes {
 		field, ok := effects.OnlyIfSet(tested)
 		// Nothing is asked, or more than that; or the operand may be another channel.
-		if !ok || !tested.Exact || len(tested.Channels) != 1 || silentIn(p, tested.Func) {
+		if !ok || !tested.Exact || len(tested.Channels) != 1 || !p.Watched(tested.Func) {
 			continue
 		}
 		for _, other := range closes {

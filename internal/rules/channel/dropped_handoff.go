@@ -26,7 +26,7 @@ var DroppedHandoff = &rule.Rule{
 
 func droppedHandoff(p *rule.Pass) {
 	for _, op := range p.Effects.Channels().Ops {
-		if op.Kind != effects.ChannelSend || op.Select == nil || op.Select.Blocking || silentIn(p, op.Func) {
+		if op.Kind != effects.ChannelSend || op.Select == nil || op.Select.Blocking || !p.Watched(op.Func) {
 			continue
 		}
 		// The operand may be another channel, one with a buffer.

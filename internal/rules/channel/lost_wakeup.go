@@ -27,7 +27,7 @@ var LostWakeup = &rule.Rule{
 func lostWakeup(p *rule.Pass) {
 	conds := p.Effects.Conds()
 	for _, c := range conds {
-		if silentIn(p, c.Func) {
+		if !p.Watched(c.Func) {
 			continue
 		}
 		if c.Value {

@@ -15,7 +15,7 @@ import (
 // madeLate tells of an operation on a channel field that only a goroutine of the same function sets: when the operation
 // is the faster one, the channel is nil, and it never returns.
 func madeLate(p *rule.Pass, op *effects.ChannelOp, told map[program.FieldKey]bool) {
-	if op.Kind == effects.ChannelClose || !op.Alone() || silentIn(p, op.Func) {
+	if op.Kind == effects.ChannelClose || !op.Alone() || !p.Watched(op.Func) {
 		return
 	}
 	key, stores := fieldStores(p, op.Value)

@@ -27,7 +27,7 @@ var NeverReady = &rule.Rule{
 func neverReady(p *rule.Pass) {
 	for _, c := range p.Effects.Channels().All {
 		// A channel of a test helper's generator is not ours to judge.
-		if silentIn(p, c.Func()) {
+		if !p.Watched(c.Func()) {
 			continue
 		}
 		receiveForEver(p, c)
@@ -143,7 +143,7 @@ func sendForEver(p *rule.Pass, c *effects.Channel) {
 
 // nilForEver tells of lone operations on channels that are never made.
 func nilForEver(p *rule.Pass, op *effects.ChannelOp) {
-	if !op.Alone() || silentIn(p, op.Func) {
+	if !op.Alone() || !p.Watched(op.Func) {
 		return
 	}
 	key, isField := p.Effects.NilField(op.Value)

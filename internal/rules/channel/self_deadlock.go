@@ -27,7 +27,7 @@ var SelfDeadlock = &rule.Rule{
 func selfDeadlock(p *rule.Pass) {
 	for _, op := range p.Effects.Channels().Ops {
 		// A case of a select has others beside it; an operand that may be another channel is not surely this one.
-		if !op.Alone() || !op.Exact || len(op.Channels) != 1 || silentIn(p, op.Func) {
+		if !op.Alone() || !op.Exact || len(op.Channels) != 1 || !p.Watched(op.Func) {
 			continue
 		}
 		if beforeShared(p, op) {

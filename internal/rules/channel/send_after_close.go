@@ -27,7 +27,7 @@ var SendAfterClose = &rule.Rule{
 func sendAfterClose(p *rule.Pass) {
 	told := make(map[*effects.ChannelOp]bool)
 	for _, c := range p.Effects.Channels().All {
-		if silentIn(p, c.Func()) {
+		if !p.Watched(c.Func()) {
 			continue
 		}
 		for _, cl := range c.Of(effects.ChannelClose) {

@@ -15,7 +15,7 @@ import (
 // sendUnlocked tells of channels that are looked up under a lock and sent to after its release, and are closed under it.
 func sendUnlocked(p *rule.Pass, told map[*effects.ChannelOp]bool) {
 	for _, u := range p.Effects.UnlockedSends() {
-		if told[u.Send] || silentIn(p, u.Send.Func) || p.Program.InTest(u.Close.Func) {
+		if told[u.Send] || !p.Watched(u.Send.Func) || p.Program.InTest(u.Close.Func) {
 			continue // told as a close that does not wait for its sender
 		}
 		tellUnlocked(p, u)

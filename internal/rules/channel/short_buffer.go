@@ -27,7 +27,7 @@ var ShortBuffer = &rule.Rule{
 func shortBuffer(p *rule.Pass) {
 	for _, c := range p.Effects.Channels().All {
 		// A buffer of unknown size may be made to measure.
-		if !c.Known || c.Capacity > 1 || c.ForeignReceives || silentIn(p, c.Func()) {
+		if !c.Known || c.Capacity > 1 || c.ForeignReceives || !p.Watched(c.Func()) {
 			continue
 		}
 		send, starts := crowd(p, c)

@@ -28,7 +28,7 @@ func unsignalledPath(p *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
 	for _, wait := range p.Effects.Channels().Ops {
 		// A range that nobody closes is a leak, told by goroutine/leak.
-		if wait.Range || silentIn(p, wait.Func) {
+		if wait.Range || !p.Watched(wait.Func) {
 			continue
 		}
 		if armed := p.Effects.ArmedTooEarly(wait); armed != nil && !told[armed.Exit] {

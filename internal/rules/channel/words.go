@@ -39,9 +39,6 @@ func often(p *rule.Pass, fn *ssa.Function) string {
 	return ""
 }
 
-// silentIn tells whether nothing is told about fn: generated code is its generator's matter.
-func silentIn(p *rule.Pass, fn *ssa.Function) bool { return !p.Watched(fn) }
-
 // finish fills the place, the domain and the name of a report about one operation.
 func finish(p *rule.Pass, op *effects.ChannelOp, about string, r rule.Report) {
 	r.Func, r.Pos, r.About = op.Func, op.Pos, about

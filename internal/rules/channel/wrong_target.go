@@ -27,7 +27,7 @@ var WrongTarget = &rule.Rule{
 func wrongTarget(p *rule.Pass) {
 	told := make(map[*effects.Channel]bool)
 	for _, wait := range p.Effects.Channels().Ops {
-		if wait.Kind != effects.ChannelReceive || wait.Select == nil || !carriesError(wait) || silentIn(p, wait.Func) {
+		if wait.Kind != effects.ChannelReceive || wait.Select == nil || !carriesError(wait) || !p.Watched(wait.Func) {
 			continue
 		}
 		// The operand may be another channel, or other code may send.

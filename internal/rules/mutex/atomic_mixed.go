@@ -25,7 +25,7 @@ var AtomicMixed = &rule.Rule{
 func atomicMixed(p *rule.Pass) {
 	m := p.Effects.Memory()
 	for _, mixed := range m.Mixed() {
-		if skip(p, mixed.Plain.Func()) {
+		if !p.Watched(mixed.Plain.Func()) {
 			continue
 		}
 		tellMixed(p, mixed)

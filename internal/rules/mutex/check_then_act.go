@@ -27,13 +27,13 @@ var CheckThenAct = &rule.Rule{
 
 func checkThenAct(p *rule.Pass) {
 	for _, c := range p.Effects.Memory().StaleChecks() {
-		if skip(p, c.Act.Func()) || !matters(p, c) && !p.Strict {
+		if !p.Watched(c.Act.Func()) || !matters(p, c) && !p.Strict {
 			continue // both come to the same entry, and the one that is replaced holds nothing
 		}
 		tellStale(p, c)
 	}
 	for _, u := range p.Effects.Memory().Updates() {
-		if !skip(p, u.Put.Parent()) {
+		if p.Watched(u.Put.Parent()) {
 			tellUpdate(p, u)
 		}
 	}

@@ -26,7 +26,7 @@ var DeferInLoop = &rule.Rule{
 func deferInLoop(p *rule.Pass) {
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || !p.Watched(fn) {
 			continue
 		}
 		for site := range program.Sites(fn) {

@@ -27,7 +27,7 @@ func doubleUnlock(p *rule.Pass) {
 	locks := locks(p)
 	for _, fn := range p.Program.Funcs {
 		flow := locks.Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || !p.Watched(fn) {
 			continue
 		}
 		told := make(map[ssa.CallInstruction]bool)

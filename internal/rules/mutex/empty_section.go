@@ -28,7 +28,7 @@ func emptySection(p *rule.Pass) {
 	generic := make(map[*ssa.Function]bool) // told of one instance: the others are the same code
 	for _, s := range p.Effects.Memory().EmptySections() {
 		fn := s.Freed.Parent()
-		if skip(p, fn) || p.Program.InTest(fn) || generic[fn.Origin()] {
+		if !p.Watched(fn) || p.Program.InTest(fn) || generic[fn.Origin()] {
 			continue // a test waits with it for what it has started
 		}
 		if fn.Origin() != nil {

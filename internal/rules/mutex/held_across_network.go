@@ -37,7 +37,7 @@ func heldAcrossNetwork(p *rule.Pass) {
 	var order []memory.Place
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || !p.Watched(fn) {
 			continue
 		}
 		for _, r := range remoteUnder(p, fn, flow) {

@@ -40,7 +40,7 @@ type waiting struct {
 func heldWhileBlocked(p *rule.Pass) {
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || !p.Watched(fn) {
 			continue
 		}
 		told := make(map[memory.Place]bool)

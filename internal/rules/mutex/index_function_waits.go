@@ -26,7 +26,7 @@ var IndexFunctionWaits = &rule.Rule{
 
 func indexFunctionWaits(p *rule.Pass) {
 	for _, index := range p.Program.Indexes() {
-		if skip(p, index.Func) || p.Program.InTest(index.Func) {
+		if !p.Watched(index.Func) || p.Program.InTest(index.Func) {
 			continue
 		}
 		if block := firstRemote(p, index.Func); block != nil {

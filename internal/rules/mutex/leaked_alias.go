@@ -25,12 +25,12 @@ var LeakedAlias = &rule.Rule{
 
 func leakedAlias(p *rule.Pass) {
 	for _, leak := range p.Effects.Memory().Leaks() {
-		if !skip(p, leak.Load.Parent()) {
+		if p.Watched(leak.Load.Parent()) {
 			tellLeak(p, leak)
 		}
 	}
 	for _, sent := range p.Effects.Memory().SentMaps() {
-		if !skip(p, sent.From.Parent()) && !skip(p, sent.Change.Func()) {
+		if p.Watched(sent.From.Parent()) && p.Watched(sent.Change.Func()) {
 			tellSent(p, sent)
 		}
 	}

@@ -40,7 +40,7 @@ func lockOrder(p *rule.Pass) {
 	nestings := make(map[pair][]nesting)
 	var order []pair
 	for _, fn := range p.Program.Funcs {
-		if flow := locks(p).Flow(fn); flow != nil && !skip(p, fn) {
+		if flow := locks(p).Flow(fn); flow != nil && p.Watched(fn) {
 			for site := range program.Sites(fn) {
 				for _, n := range nestedAt(p, fn, flow, site) {
 					key := pair{n.outer.Lock.Place, n.take.Lock.Place}

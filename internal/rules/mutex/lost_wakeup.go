@@ -24,7 +24,7 @@ var LostWakeup = &rule.Rule{
 
 func lostWakeup(p *rule.Pass) {
 	for _, w := range p.Effects.Memory().LostWakeups() {
-		if !skip(p, w.Call.Parent()) && !skip(p, w.Top) {
+		if p.Watched(w.Call.Parent()) && p.Watched(w.Top) {
 			tellWakeup(p, w)
 		}
 	}

@@ -29,7 +29,7 @@ func missingUnlock(p *rule.Pass) {
 	generic := make(map[*ssa.Function]bool) // told of one instance: the others are the same code
 	for _, fn := range p.Program.Funcs {
 		flow := locks.Flow(fn)
-		if flow == nil || skip(p, fn) || generic[fn.Origin()] {
+		if flow == nil || !p.Watched(fn) || generic[fn.Origin()] {
 			continue
 		}
 		told := make(map[memory.Place]bool)

@@ -29,7 +29,7 @@ func relock(p *rule.Pass) {
 	locks := p.Effects.Memory().Locks
 	for _, fn := range p.Program.Funcs {
 		flow := locks.Flow(fn)
-		if flow == nil || skip(p, fn) {
+		if flow == nil || !p.Watched(fn) {
 			continue
 		}
 		told := make(map[memory.Place]bool) // one finding a function and lock: the first place says it all

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// skip tells whether a function is left out: generated code has no author who could act on a finding.
-func skip(p *rule.Pass, fn *ssa.Function) bool { return !p.Watched(fn) }
-
 // domain fills in where an instruction runs.
 func domain(p *rule.Pass, at ssa.Instruction) (program.Domain, *program.Proof) {
 	set := p.Program.DomainAt(at)

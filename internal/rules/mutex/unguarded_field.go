@@ -41,7 +41,7 @@ func unguardedField(p *rule.Pass) {
 	complete := application(p)
 	for _, u := range p.Effects.Memory().Unguarded() {
 		fn := u.Access.Func()
-		if skip(p, fn) || skip(p, u.Other.Func()) {
+		if !p.Watched(fn) || !p.Watched(u.Other.Func()) {
 			continue
 		}
 		if !u.Meeting.Sure() && !u.Evident && !p.Strict {

@@ -28,7 +28,7 @@ func writeUnderRLock(p *rule.Pass) {
 	for _, place := range m.Places() {
 		for _, a := range m.Accesses(place) {
 			lock, ok := readLocked(m, a)
-			if !a.Write || !ok || skip(p, a.Func()) {
+			if !a.Write || !ok || !p.Watched(a.Func()) {
 				continue
 			}
 			key := program.Name(a.Func()) + place.String()
