@@ -87,24 +87,30 @@ func (p *Program) spread() map[*ssa.Function]ways {
 			add(e.Func, way(e.Domain, false, false))
 		}
 	}
-	handed := p.handovers()
 	for len(queue) > 0 {
 		fn := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		from := reach[fn]
-		for _, h := range handed[fn] {
-			if own := p.entryAt[h.callee]; own == nil || !own.settles() {
-				add(h.callee, from.past(h.gated, h.spawned))
-			}
-		}
-		for _, e := range p.calls.from[fn] {
-			if p.handedTo(e).param != nil {
-				continue // who gave it leads there
-			}
-			if own := p.entryAt[e.Callee]; own == nil || !own.settles() {
-				add(e.Callee, from.past(p.gateBefore(e.Site) != nil, p.spawns(e)))
-			}
-		}
+		p.eachNext(fn, func(h handover) { add(h.callee, from.past(h.gated, h.spawned)) })
 	}
 	return reach
+}
+
+// eachNext calls do for each function that fn leads to: for what helpers run for fn, and for what fn calls, besides what a
+// helper was given, for who gave it leads there. What the framework's word on an entry point settles is not passed by those
+// who call it besides.
+func (p *Program) eachNext(fn *ssa.Function, do func(handover)) {
+	next := func(h handover) {
+		if own := p.entryAt[h.callee]; own == nil || !own.settles() {
+			do(h)
+		}
+	}
+	for _, h := range p.handovers()[fn] {
+		next(h)
+	}
+	for _, e := range p.calls.from[fn] {
+		if p.handedTo(e).param == nil {
+			next(handover{e.Callee, p.gateBefore(e.Site) != nil, p.spawns(e)})
+		}
+	}
 }

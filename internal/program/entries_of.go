@@ -33,8 +33,7 @@ func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
 	return out
 }
 
-// spreadEntries follows the calls from all entry points. What the framework's word on an entry point settles is not
-// passed by those who call it besides.
+// spreadEntries follows the calls from all entry points.
 func (p *Program) spreadEntries() *leads {
 	l := &leads{rows: make(map[*ssa.Function][]uint64, len(p.Funcs))}
 	for _, e := range p.Entries {
@@ -65,19 +64,9 @@ func (p *Program) spreadEntries() *leads {
 		own[i/64] = 1 << (i % 64)
 		join(e.Func, own)
 	}
-	handed := p.handovers()
 	for ; len(queue) > 0; queue = queue[1:] {
-		fn := queue[0]
-		for _, h := range handed[fn] {
-			if own := p.entryAt[h.callee]; own == nil || !own.settles() {
-				join(h.callee, l.rows[fn])
-			}
-		}
-		for _, e := range p.calls.from[fn] {
-			if own := p.entryAt[e.Callee]; (own == nil || !own.settles()) && p.handedTo(e).param == nil {
-				join(e.Callee, l.rows[fn])
-			}
-		}
+		from := l.rows[queue[0]]
+		p.eachNext(queue[0], func(h handover) { join(h.callee, from) })
 	}
 	return l
 }

@@ -3,6 +3,7 @@
 package program
 
 import (
+	"go/token"
 	"slices"
 
 	"golang.org/x/tools/go/ssa"
@@ -55,22 +56,22 @@ func (p *Program) handedTo(e Edge) frame {
 	} else if common.IsInvoke() || common.StaticCallee() != nil {
 		return frame{}
 	}
-	if param := p.parameterBehind(called); param != nil {
+	if param := p.ParameterBehind(called); param != nil {
 		return frame{fn: e.Callee, param: param}
 	}
 	return frame{}
 }
 
-// parameterBehind returns the parameter that a value is: of the function it stands in, of one around that captured it, or of
-// the one that is all to store it in a field.
-func (p *Program) parameterBehind(v ssa.Value) *ssa.Parameter {
+// ParameterBehind returns the parameter that a value is: of the function it stands in, of one around that captured it, or of
+// the one that is all to store it in a field. It is nil for any other value.
+func (p *Program) ParameterBehind(v ssa.Value) *ssa.Parameter {
 	for range 4 {
 		switch x := unwrapFunc(v).(type) {
 		case *ssa.Parameter:
 			return x
 		case *ssa.UnOp:
 			stored := p.StoredAt(x.X)
-			if len(stored) != 1 {
+			if x.Op != token.MUL || len(stored) != 1 {
 				return nil
 			}
 			v = stored[0]
@@ -100,7 +101,7 @@ func (p *Program) giverAt(e Edge, param *ssa.Parameter) giver {
 		return g
 	}
 	if arg := ArgumentFor(e, slices.Index(param.Parent().Params, param)); arg != nil {
-		if g.param = p.parameterBehind(arg); g.param == nil {
+		if g.param = p.ParameterBehind(arg); g.param == nil {
 			g.fns = p.FunctionsOf(arg)
 		}
 	}

@@ -3,7 +3,6 @@
 package memory
 
 import (
-	"go/token"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -19,7 +18,7 @@ func (l *Locks) upward(fn *ssa.Function, e program.Edge) []program.Edge {
 	if e.How != program.Calls || e.Arg >= 0 || e.Site.Common().IsInvoke() {
 		return []program.Edge{e}
 	}
-	param := l.givenParameter(e.Site.Common().Value)
+	param := l.program.ParameterBehind(e.Site.Common().Value)
 	if param == nil || !l.runsWithin(e.Caller(), param.Parent(), 0) {
 		return []program.Edge{e}
 	}
@@ -46,37 +45,6 @@ func (l *Locks) runsWithin(inner, outer *ssa.Function, depth int) bool {
 	})
 }
 
-// givenParameter returns the parameter that a called value is, of the function itself or of the one around it.
-func (l *Locks) givenParameter(v ssa.Value) *ssa.Parameter {
-	for range handedDepth {
-		switch x := v.(type) {
-		case *ssa.Parameter:
-			return x
-		case *ssa.FreeVar:
-			bound := l.program.Bindings(x)
-			if len(bound) != 1 {
-				return nil
-			}
-			v = bound[0]
-		case *ssa.UnOp:
-			if x.Op != token.MUL {
-				return nil
-			}
-			v = x.X
-		case *ssa.Alloc:
-			stored := l.program.StoredAt(x)
-			if len(stored) != 1 {
-				return nil
-			}
-			v = stored[0]
-		default:
-			return nil
-		}
-	}
-	param, _ := v.(*ssa.Parameter)
-	return param
-}
-
 // givers lists the calls that give fn for a parameter.
 func (l *Locks) givers(fn *ssa.Function, param *ssa.Parameter, depth int) []program.Edge {
 	helper := param.Parent()
@@ -90,7 +58,7 @@ func (l *Locks) givers(fn *ssa.Function, param *ssa.Parameter, depth int) []prog
 		if arg == nil {
 			continue
 		}
-		if outer := l.givenParameter(arg); outer != nil && depth < handedDepth {
+		if outer := l.program.ParameterBehind(arg); outer != nil && depth < handedDepth {
 			out = append(out, l.givers(fn, outer, depth+1)...)
 			continue
 		}
