@@ -91,7 +91,7 @@ func ownReferences(v ssa.Value) ssa.Value {
 
 // looked tells whether a condition before an append, or the code of a function on the way to it, looks at owner references.
 func (e *Effects) looked(s *Story, ch *Event) bool {
-	if slices.ContainsFunc(ch.Guards.Places, func(p Place) bool { return s.Kin(p.Object) && overlaps(p.Path, "OwnerReferences") }) {
+	if slices.ContainsFunc(ch.Guards().Places, func(p Place) bool { return s.Kin(p.Object) && overlaps(p.Path, "OwnerReferences") }) {
 		return true
 	}
 	fns := []*ssa.Function{ch.Func()}

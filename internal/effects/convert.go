@@ -20,7 +20,7 @@ func (g *gatherer) carried(ch *Event) {
 	if ch.Path != "Status" || !isApplyConfiguration(ch.Object) {
 		return
 	}
-	for _, p := range ch.Deps.Places {
+	for _, p := range ch.Deps().Places {
 		if p.Path == "Status" && p.Object != ch.Object && p.Root != nil {
 			g.partial(ch.At, ch.Object, Place{Object: p.Object})
 		}
@@ -131,7 +131,7 @@ func (e *Effects) CarriesVersion(w *Event) bool {
 			fn = w.Chain[depth].Parent()
 		}
 		for _, ev := range e.events[fn] {
-			if ev.Kind == Change && strings.HasSuffix(ev.Path, "ResourceVersion") && !ev.Deps.Constant && !e.lateVersion(fn, ev) {
+			if ev.Kind == Change && strings.HasSuffix(ev.Path, "ResourceVersion") && !ev.Deps().Constant && !e.lateVersion(fn, ev) {
 				return true
 			}
 		}
@@ -173,7 +173,7 @@ func (s *Story) MadeWith() []*Event {
 
 // lateVersion tells whether a version is taken from an object that the function reads itself.
 func (e *Effects) lateVersion(fn *ssa.Function, set *Event) bool {
-	for _, p := range set.Deps.Places {
+	for _, p := range set.Deps().Places {
 		if strings.HasSuffix(p.Path, "ResourceVersion") || p.Path == "" {
 			if e.readIn(fn, p.Object) {
 				return true

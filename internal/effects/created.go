@@ -32,8 +32,8 @@ func (e *Effects) versionOf(s *Story, create *Event) bool {
 		if ch.Path != "ResourceVersion" {
 			return false
 		}
-		return slices.ContainsFunc(ch.Deps.Places, func(p Place) bool { return gives(p.Root) }) ||
-			slices.ContainsFunc(ch.Deps.Calls, func(getter *ssa.Call) bool { return slices.ContainsFunc(getter.Call.Args, gives) })
+		return slices.ContainsFunc(ch.Deps().Places, func(p Place) bool { return gives(p.Root) }) ||
+			slices.ContainsFunc(ch.Deps().Calls, func(getter *ssa.Call) bool { return slices.ContainsFunc(getter.Call.Args, gives) })
 	})
 }
 

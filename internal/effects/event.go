@@ -46,12 +46,8 @@ type Event struct {
 	Call *kube.Call
 	// From is the object copied, for Copy.
 	From Place
-	// Deps is what the new value is computed from, for Change and Spelled.
-	Deps Deps
 	// For is the request whose data it is, for Spelled.
 	For ssa.Instruction
-	// Guards is what is tested before this happens, in the functions that lead to it.
-	Guards Deps
 	// Retry is the innermost retry-on-conflict that runs it, as seen from the function of At; nil if none.
 	Retry ssa.CallInstruction
 	// Partial is set for a Copy that carries values along but not the resourceVersion, and for a Write that sends such a
@@ -65,6 +61,34 @@ type Event struct {
 	Patch *Patch
 	// Client is the client, reader or lister the request goes through, in the function of Origin.
 	Client ssa.Value
+
+	// deps and guards are the answers of Deps and Guards; nil until they are known.
+	deps, guards *Deps
+	// callee is the event of a callee that this one restates by way of a call; nil for a function's own.
+	callee *Event
+	by     *translation
+}
+
+// Deps returns what the new value is computed from, for Change and Spelled.
+func (ev *Event) Deps() Deps {
+	if ev.deps == nil {
+		ev.deps = new(Deps)
+		if ev.callee != nil {
+			*ev.deps = ev.by.deps(ev.callee.Deps()).clipped()
+		}
+	}
+	return *ev.deps
+}
+
+// Guards returns what is tested before this happens, in the functions that lead to it.
+func (ev *Event) Guards() Deps {
+	if ev.guards == nil {
+		ev.guards = new(Deps)
+		if ev.callee != nil {
+			*ev.guards = ev.by.guards(ev.callee.Guards())
+		}
+	}
+	return *ev.guards
 }
 
 // changes tells whether the event gives a field of the object a new value, in memory or in the data of a request.
@@ -183,18 +207,6 @@ const maxDeps = 40
 func (d Deps) clipped() Deps {
 	d.Places, d.Calls, d.Strings = slices.Clip(d.Places), slices.Clip(d.Calls), slices.Clip(d.Strings)
 	return d
-}
-
-// is tells whether two are the same, not merely equal: they share what they hold.
-func (d Deps) is(other Deps) bool {
-	return shared(d.Places, other.Places) && shared(d.Calls, other.Calls) && shared(d.Strings, other.Strings) &&
-		d.Now == other.Now && d.Random == other.Random && d.Arithmetic == other.Arithmetic && d.Append == other.Append &&
-		d.Constant == other.Constant
-}
-
-// shared tells whether two slices are one.
-func shared[T any](a, b []T) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func (d *Deps) addPlace(p Place) {

@@ -28,7 +28,7 @@ func (s *Story) Feeders() []Feeder {
 	}
 	var out []Feeder
 	for _, ch := range s.Changes() {
-		for _, dep := range ch.Deps.Places {
+		for _, dep := range ch.Deps().Places {
 			if _, api := kube.KindOf(pointee(dep.Root.Type())); api {
 				continue // a field of an object that was read: other code changes other copies of it
 			}

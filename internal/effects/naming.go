@@ -57,7 +57,7 @@ func (n *naming) change(ch *Event) {
 			n.setter(ch)
 			return
 		}
-		n.name(ch.Deps, ch.Origin)
+		n.name(ch.Deps(), ch.Origin)
 	case "GenerateName":
 		n.generated = ch.Origin
 	case "":
@@ -77,7 +77,7 @@ func (n *naming) setter(ch *Event) {
 		n.generated = ch.Origin
 		return
 	}
-	n.name(ch.Deps, ch.Origin)
+	n.name(ch.Deps(), ch.Origin)
 }
 
 // metadata reads the names in an ObjectMeta that is assigned as a whole.

@@ -158,11 +158,11 @@ func (e *Effects) carriedIn(fn *ssa.Function, ch *Event) (OlderValue, bool) {
 	looks := func(d Deps) bool {
 		return slices.ContainsFunc(d.Places, func(p Place) bool { return p.Object == ch.Object && overlaps(p.Path, ch.Path) && p.Path != "" })
 	}
-	if looks(ch.Deps) || looks(ch.Guards) {
+	if looks(ch.Deps()) || looks(ch.Guards()) {
 		return OlderValue{}, false // what is there now takes part
 	}
 	own := e.outerObjects(ch.Root)
-	for _, p := range ch.Deps.Places {
+	for _, p := range ch.Deps().Places {
 		free, ok := p.Root.(*ssa.FreeVar)
 		if !ok || p.Root == ch.Root {
 			continue

@@ -58,7 +58,7 @@ func (l life) firstRead(w *Event) *Event {
 // worthPreparing tells whether a change is more than the name of what is asked for: a value that something decides, or an
 // owner.
 func worthPreparing(ch *Event) bool {
-	return lostByFilling(ch.Path) && halfOfPath(ch.Path) == mainHalf && (!ch.Deps.Constant || ch.Path == "OwnerReferences")
+	return lostByFilling(ch.Path) && halfOfPath(ch.Path) == mainHalf && (!ch.Deps().Constant || ch.Path == "OwnerReferences")
 }
 
 // keptElsewhere tells whether the object is copied, sent or compared between the preparation and the read: the copy has what

@@ -15,7 +15,7 @@ import (
 // process remembered. Captured variables and locals are followed to what was put into them.
 func (e *Effects) Remembered(ch *Event) []program.FieldKey {
 	m := recall{e: e, seen: make(map[ssa.Value]bool)}
-	for _, p := range ch.Deps.Places {
+	for _, p := range ch.Deps().Places {
 		m.place(p, 0)
 	}
 	return m.out

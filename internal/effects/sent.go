@@ -248,7 +248,7 @@ func (s *Story) Source(o Object) bool {
 // FromOld tells whether the new value of a change is computed from what the object held there before: a counter, an
 // appended list, a maximum.
 func (s *Story) FromOld(ch *Event) bool {
-	for _, p := range ch.Deps.Places {
+	for _, p := range ch.Deps().Places {
 		if p.Path != "" && s.Source(p.Object) && (Under(p.Path, ch.Path) || Under(ch.Path, p.Path) && !isHalf(p.Path)) {
 			return true
 		}
@@ -308,7 +308,7 @@ func (s *Story) testsOld(branch *ssa.If, at ssa.Instruction, ch *Event, value ss
 		if !isConst || c.Value == nil || sameConst(c, value) {
 			continue
 		}
-		if ch.Kind == Spelled && slices.Contains(ch.Deps.Strings, textOf(c)) {
+		if ch.Kind == Spelled && slices.Contains(ch.Deps().Strings, textOf(c)) {
 			continue // the text has the value
 		}
 		if c.Value.Kind() == constant.String && constant.StringVal(c.Value) == "" {

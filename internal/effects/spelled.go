@@ -272,7 +272,7 @@ func (g *gatherer) spell(ev *Event, object ssa.Value) bool {
 		return false
 	}
 	for _, f := range said.fields {
-		g.add(&Event{Kind: Spelled, Origin: f.at, Object: target, Path: pathOf(t, f.keys), Type: t, Deps: f.deps, For: ev.Origin})
+		g.add(&Event{Kind: Spelled, Origin: f.at, Object: target, Path: pathOf(t, f.keys), Type: t, deps: &f.deps, For: ev.Origin})
 	}
 	ev.Object, ev.Type, p.Spelled = target, t, true
 	return true

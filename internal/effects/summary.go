@@ -45,7 +45,8 @@ func (g *gatherer) add(ev *Event) {
 	if ev.At == nil {
 		ev.At = ev.Origin
 		if ev.changes() || ev.Kind == Write {
-			ev.Guards = g.e.GuardsOf(ev.Origin)
+			guards := g.e.GuardsOf(ev.Origin)
+			ev.guards = &guards
 		}
 	}
 	g.events = append(g.events, ev)
@@ -113,7 +114,7 @@ func (g *gatherer) change(instr ssa.Instruction, addr ssa.Value, t types.Type, s
 		if !g.relevant(p) {
 			continue
 		}
-		g.add(&Event{Kind: Change, Origin: instr, Object: p.Object, Path: p.Path, Type: elem(t), Deps: deps})
+		g.add(&Event{Kind: Change, Origin: instr, Object: p.Object, Path: p.Path, Type: elem(t), deps: &deps})
 	}
 }
 
@@ -320,7 +321,7 @@ func (g *gatherer) mutate(site ssa.CallInstruction, row *kube.Call) {
 			own.Append, own.Constant = true, false
 			own.addPlace(p)
 		}
-		g.add(&Event{Kind: Change, Origin: site, Object: p.Object, Path: p.Path, Type: changedType(target, row), Call: row, Deps: own})
+		g.add(&Event{Kind: Change, Origin: site, Object: p.Object, Path: p.Path, Type: changedType(target, row), Call: row, deps: &own})
 	}
 }
 

@@ -19,7 +19,7 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 		return
 	}
 	results := g.results(edge)
-	t := &translation{g: g, edge: edge, results: results, known: make(map[Place][]Place)}
+	t := &translation{g: g, edge: edge, results: results}
 	for _, ev := range inner {
 		if len(ev.Chain) >= maxChain || ev.Kind == Change && isCopier(edge.Callee) {
 			continue
@@ -35,6 +35,7 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 			g.add(moved)
 		}
 	}
+	t.known = nil
 }
 
 // isCopier tells whether a function is one of the generated kind that copies objects: what it assigns is no change.
@@ -120,8 +121,6 @@ type translation struct {
 	results map[Object]ssa.Value
 	// known are the answers of place.
 	known map[Place][]Place
-	// tested and guarded are the last question and answer of guards: events in a row stand behind the same tests.
-	tested, guarded Deps
 }
 
 // event returns the event once for each object that the caller can mean; none if the caller cannot see it.
@@ -141,7 +140,7 @@ func (t *translation) event(ev *Event) []*Event {
 		return nil
 	}
 	t.g.e.lifted[ev] = true
-	deps, guards, base := t.deps(ev.Deps).clipped(), t.guards(ev), t.places(ev.Base)
+	base := t.places(ev.Base)
 	var out []*Event
 	for _, at := range objects {
 		moved := *ev
@@ -151,7 +150,7 @@ func (t *translation) event(ev *Event) []*Event {
 		if !ev.changes() {
 			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
 		}
-		moved.Deps, moved.Guards, moved.Base = deps, guards, base
+		moved.Base, moved.callee, moved.by, moved.deps, moved.guards = base, ev, t, nil, nil
 		if ev.Kind == Copy {
 			from := t.place(ev.From)
 			if len(from) > 0 {
@@ -163,14 +162,11 @@ func (t *translation) event(ev *Event) []*Event {
 	return out
 }
 
-// guards restates what is tested before an event, with what is tested before the call.
-func (t *translation) guards(ev *Event) Deps {
-	if t.guarded.Places == nil || !t.tested.is(ev.Guards) {
-		out := t.deps(ev.Guards)
-		out.merge(t.g.e.GuardsOf(t.edge.Site))
-		t.tested, t.guarded = ev.Guards, out.clipped()
-	}
-	return t.guarded
+// guards restates what is tested before an event of the callee, with what is tested before the call.
+func (t *translation) guards(inner Deps) Deps {
+	out := t.deps(inner)
+	out.merge(t.g.e.GuardsOf(t.edge.Site))
+	return out.clipped()
 }
 
 // places translates several places.
@@ -199,6 +195,9 @@ func (t *translation) converted(ev *Event) []Place {
 func (t *translation) place(p Place) []Place {
 	known, ok := t.known[p]
 	if !ok {
+		if t.known == nil {
+			t.known = make(map[Place][]Place)
+		}
 		known = t.find(p)
 		t.known[p] = known
 	}

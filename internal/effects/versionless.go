@@ -135,7 +135,7 @@ func (e *Effects) mergedFrom(fn *ssa.Function, w, look *Event) *Event {
 	for _, ch := range e.lifeOf(fn, w) {
 		switch ch.Path {
 		case "Labels", "Annotations", "OwnerReferences", "Finalizers", "Labels[]", "Annotations[]":
-			if ch.Kind == Change && slices.ContainsFunc(ch.Deps.Places, copied) {
+			if ch.Kind == Change && slices.ContainsFunc(ch.Deps().Places, copied) {
 				return ch
 			}
 		}

@@ -35,7 +35,7 @@ func checkCounterOverwrite(pass *rule.Pass) {
 			if strings.HasSuffix(ch.Path, "[]") {
 				continue // one entry of a map: which one is not told apart
 			}
-			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || s.FromOld(ch) || ch.Deps.Constant {
+			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || s.FromOld(ch) || ch.Deps().Constant {
 				continue // no number, stored + delta, or a reset
 			}
 			memory := pass.Effects.Remembered(ch)
@@ -67,7 +67,7 @@ func findIncrements(pass *rule.Pass) map[string][]increment {
 			continue
 		}
 		for _, ch := range s.Sent() {
-			if !ch.Deps.Arithmetic || !s.FromOld(ch) {
+			if !ch.Deps().Arithmetic || !s.FromOld(ch) {
 				continue
 			}
 			if kind, ok := s.Kind(); ok {

@@ -31,7 +31,7 @@ func checkGenerationRegress(pass *rule.Pass) {
 		}
 		events := pass.Effects.Events(fn)
 		for _, ch := range events {
-			if ch.Kind != effects.Change || len(ch.Chain) > 0 || ch.Path != "Status.ObservedGeneration" || !ch.Deps.On(ch.Object, "Generation") {
+			if ch.Kind != effects.Change || len(ch.Chain) > 0 || ch.Path != "Status.ObservedGeneration" || !ch.Deps().On(ch.Object, "Generation") {
 				continue // not the generation of the object that is written
 			}
 			fresh := freshRead(events, ch.Object)
@@ -62,7 +62,7 @@ func olderStatus(events []*effects.Event, o effects.Object) *effects.Event {
 		if ev.Kind != effects.Change || ev.Object != o || !strings.HasPrefix(ev.Path, "Status") || ev.Path == "Status.ObservedGeneration" {
 			continue
 		}
-		for _, p := range ev.Deps.Places {
+		for _, p := range ev.Deps().Places {
 			switch p.Root.(type) {
 			case *ssa.Parameter, *ssa.FreeVar:
 				if p.Object != o && p.Path == ev.Path && sameKind(p.Root, o.Root) {
@@ -99,7 +99,7 @@ func kindOf(v ssa.Value) (kube.Kind, bool) {
 
 // olderGeneration tells whether the generation of another object takes part, too.
 func olderGeneration(ch *effects.Event) bool {
-	for _, p := range ch.Deps.Places {
+	for _, p := range ch.Deps().Places {
 		if p.Object != ch.Object && p.Path == "Generation" {
 			return true
 		}

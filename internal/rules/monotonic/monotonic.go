@@ -50,7 +50,7 @@ func kindName(s *effects.Story) string {
 
 // tested tells whether somebody looks at the stored field, or at a part of it, before the change.
 func tested(ch *effects.Event, path string) bool {
-	for _, p := range ch.Guards.Places {
+	for _, p := range ch.Guards().Places {
 		if p.Path != "" && effects.Overlaps(p.Path, path) {
 			return true
 		}

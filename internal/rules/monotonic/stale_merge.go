@@ -35,7 +35,7 @@ func checkStaleMerge(pass *rule.Pass) {
 			continue // a live read knows the own last write
 		}
 		for _, ch := range s.Sent() {
-			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || !ch.Deps.Arithmetic || !s.FromOld(ch) || s.Rival(ch.Path) != nil {
+			if effects.ClassAt(s.Type(), ch.Path) != kube.Scalar || !ch.Deps().Arithmetic || !s.FromOld(ch) || s.Rival(ch.Path) != nil {
 				continue // no count that goes on from the stored one, or told as a race of two writers
 			}
 			if !told.again(ch.Origin) {

@@ -32,7 +32,7 @@ func checkTransitionReset(pass *rule.Pass) {
 			continue // a new object has no conditions to compare with
 		}
 		for _, ch := range s.Sent() {
-			if effects.ClassAt(s.Type(), ch.Path) != kube.Conditions || ch.Call != nil || !ch.Deps.Now || ch.Deps.Append {
+			if effects.ClassAt(s.Type(), ch.Path) != kube.Conditions || ch.Call != nil || !ch.Deps().Now || ch.Deps().Append {
 				continue // no list of conditions, a library that compares, or one that extends it
 			}
 			if s.FromOld(ch) || tested(ch, ch.Path) || tested(s.Write, ch.Path) || told.again(ch.Origin) {

@@ -119,7 +119,7 @@ func madeHere(pass *rule.Pass, c *effects.Claim) bool {
 		return false
 	}
 	for _, ch := range s.Changes() {
-		for _, p := range ch.Deps.Places {
+		for _, p := range ch.Deps().Places {
 			if param, ok := p.Root.(*ssa.Parameter); ok && strings.Contains(typeName(param.Type()), "Condition") {
 				return false // callers hand in what is applied, each an entry of its own
 			}

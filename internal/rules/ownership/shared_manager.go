@@ -129,7 +129,7 @@ func owned(c *effects.Claim) bool {
 			continue
 		}
 		guarded := false
-		for _, p := range ch.Guards.Places {
+		for _, p := range ch.Guards().Places {
 			guarded = guarded || strings.HasPrefix(p.Path, "Spec.")
 		}
 		if !guarded {

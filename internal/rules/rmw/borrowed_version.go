@@ -86,7 +86,7 @@ func checkVersion(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 
 // lender returns the read of the object that a version is copied from: of the same kind, and not the object itself.
 func lender(pass *rule.Pass, fn *ssa.Function, set *effects.Event) (*effects.Event, bool) {
-	for _, p := range set.Deps.Places {
+	for _, p := range set.Deps().Places {
 		if p.Path != "ResourceVersion" || p.Object == set.Object || objectKind(p.Object) != objectKind(set.Object) {
 			continue
 		}

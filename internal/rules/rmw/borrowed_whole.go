@@ -19,7 +19,7 @@ func checkWhole(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 	if fresh == nil || !copiesStale(pass, fn, set, fresh) {
 		return // not read here, or not the status of an older object
 	}
-	for _, p := range set.Guards.Places {
+	for _, p := range set.Guards().Places {
 		if p.Object == set.Object && (effects.Overlaps(p.Path, set.Path) || p.Path == "ResourceVersion") {
 			return // the fresh object is tested
 		}

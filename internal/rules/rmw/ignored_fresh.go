@@ -58,7 +58,7 @@ func ignores(pass *rule.Pass, row *effects.Entry, s *effects.Story) bool {
 			if ev.Kind != effects.Change {
 				continue
 			}
-			if looksAt(ev.Deps, ev.Object) || looksAt(ev.Guards, ev.Object) {
+			if looksAt(ev.Deps(), ev.Object) || looksAt(ev.Guards(), ev.Object) {
 				return false // the fresh object is looked at
 			}
 			if change == nil {
@@ -69,7 +69,7 @@ func ignores(pass *rule.Pass, row *effects.Entry, s *effects.Story) bool {
 	if change == nil {
 		return false
 	}
-	if domain == program.LeaderOnly && !madeAnew(pass, change.Deps) {
+	if domain == program.LeaderOnly && !madeAnew(pass, change.Deps()) {
 		return false // one replica does this at a time, and comes to the same value
 	}
 	reportIgnored(pass, row, s, read, change, domain, set.Proof(domain))

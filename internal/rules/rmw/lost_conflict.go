@@ -75,7 +75,7 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 // versionCleared tells whether the resourceVersion is taken away before the write: the server has nothing to compare then.
 func versionCleared(s *effects.Story) bool {
 	return slices.ContainsFunc(s.Changes(), func(ch *effects.Event) bool {
-		return ch.Path == "ResourceVersion" && ch.Deps.Constant && effects.MustPrecede(ch.At, s.Write.At)
+		return ch.Path == "ResourceVersion" && ch.Deps().Constant && effects.MustPrecede(ch.At, s.Write.At)
 	})
 }
 
@@ -224,7 +224,7 @@ func mustKind(s *effects.Story) kube.Kind {
 // increment returns a change that counts on from what the object says; nil if all of them can be made again from scratch.
 func increment(s *effects.Story) *effects.Event {
 	for _, ch := range s.Sent() {
-		if ch.Deps.Arithmetic && s.FromOld(ch) && effects.ClassAt(s.Type(), ch.Path) == kube.Scalar {
+		if ch.Deps().Arithmetic && s.FromOld(ch) && effects.ClassAt(s.Type(), ch.Path) == kube.Scalar {
 			return ch
 		}
 	}

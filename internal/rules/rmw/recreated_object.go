@@ -76,7 +76,7 @@ func changes(w *effects.Event) bool {
 
 // comparesUID tells whether the UID is tested on the way to the write, or goes out with it.
 func comparesUID(s *effects.Story) bool {
-	for _, p := range s.Write.Guards.Places {
+	for _, p := range s.Write.Guards().Places {
 		if strings.HasSuffix(p.Path, "UID") {
 			return true
 		}

@@ -60,7 +60,7 @@ func decidedElsewhere(s *effects.Story) bool {
 	other := func(p effects.Place) bool { return p.Object != s.Write.Object && objectKind(p.Object) == kind }
 	return slices.ContainsFunc(s.Changes(), func(ch *effects.Event) bool {
 		return slices.Contains([]string{"", "Spec", "Status", "ResourceVersion"}, ch.Path) ||
-			slices.ContainsFunc(ch.Deps.Places, other) || slices.ContainsFunc(ch.Guards.Places, other)
+			slices.ContainsFunc(ch.Deps().Places, other) || slices.ContainsFunc(ch.Guards().Places, other)
 	})
 }
 

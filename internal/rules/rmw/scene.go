@@ -68,7 +68,7 @@ func values(st *stake) (before, mine, other string) {
 		return "[x]", "[x, mine]", "[x, theirs]"
 	}
 	switch {
-	case st.change.Deps.Arithmetic:
+	case st.change.Deps().Arithmetic:
 		return "5", "6", "6 (after another 5 + 1)"
 	case effects.ClassAt(st.story.Type(), st.field) == kube.Moment:
 		return "10:00", "10:05", "10:07"

@@ -61,7 +61,7 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 		if list, replaced := s.Replaces(ch); replaced {
 			st.field = list
 			st.outside = s.Outside(list)
-			if st.harm == harmless && !(ch.Kind == effects.Spelled && ch.Deps.Constant) { // a list that is spelled out is meant, as "finalizers": null
+			if st.harm == harmless && !(ch.Kind == effects.Spelled && ch.Deps().Constant) { // a list that is spelled out is meant, as "finalizers": null
 				st.harm = replaces
 			}
 		}
@@ -83,7 +83,7 @@ func byHelper(s *effects.Story) bool { return s.Write.Call.Effect == kube.ReadMo
 
 // steps tells whether a change counts on from what was read, or extends it. An owner sets its reference again.
 func steps(s *effects.Story, ch *effects.Event) bool {
-	return s.FromOld(ch) && (ch.Deps.Arithmetic || ch.Deps.Append) && ch.Path != "OwnerReferences"
+	return s.FromOld(ch) && (ch.Deps().Arithmetic || ch.Deps().Append) && ch.Path != "OwnerReferences"
 }
 
 // onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
@@ -97,7 +97,7 @@ func onDeleted(s *effects.Story, ch *effects.Event) bool {
 		target := program.Target(call)
 		return target != nil && target.Name() == "GetDeletionTimestamp"
 	}
-	return slices.ContainsFunc(ch.Guards.Calls, asked) || slices.ContainsFunc(ch.Guards.Places, func(p effects.Place) bool {
+	return slices.ContainsFunc(ch.Guards().Calls, asked) || slices.ContainsFunc(ch.Guards().Places, func(p effects.Place) bool {
 		return p.Path == "DeletionTimestamp" && s.Kin(p.Object)
 	})
 }
@@ -110,7 +110,7 @@ func (st *stake) worse(than stake) bool {
 	if st.harm != than.harm {
 		return st.harm > than.harm
 	}
-	return st.change.Deps.Arithmetic && !than.change.Deps.Arithmetic
+	return st.change.Deps().Arithmetic && !than.change.Deps().Arithmetic
 }
 
 func harmOf(s *effects.Story, ch *effects.Event) harm {

@@ -86,7 +86,7 @@ func deletesBlindly(pass *rule.Pass, s *effects.Story) *blindDelete {
 // that every replica writes, and that very field.
 func (d *blindDelete) decidedOn(pass *rule.Pass) bool {
 	best := 0
-	for _, p := range d.story.Write.Guards.Places {
+	for _, p := range d.story.Write.Guards().Places {
 		if !d.story.Kin(p.Object) && !underKin(d.story, p.Object) || !strings.HasPrefix(p.Path, "Status.") {
 			continue
 		}

@@ -56,7 +56,7 @@ func carriedOver(pass *rule.Pass, fn *ssa.Function, ev *effects.Event) bool {
 	if !ok {
 		return false // nothing says that an older object decided
 	}
-	for _, p := range ev.Guards.Places {
+	for _, p := range ev.Guards().Places {
 		if p.Object == ev.Object && effects.Overlaps(p.Path, ev.Path) {
 			return false // the fresh value is tested
 		}
@@ -88,7 +88,7 @@ func olderDecision(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) 
 	if copiesStale(pass, fn, ev, fresh) {
 		return decision{pos: fn.Pos()}, true
 	}
-	if !ev.Deps.Constant || !retriedBody(pass, fn) {
+	if !ev.Deps().Constant || !retriedBody(pass, fn) {
 		return decision{}, false
 	}
 	pos, by := decidedAbove(pass, fn, ev, fresh)
@@ -97,7 +97,7 @@ func olderDecision(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) 
 
 // copiesStale tells whether the value is the same field of another object of the kind, by whose name the fresh one was read.
 func copiesStale(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Event) bool {
-	for _, p := range ev.Deps.Places {
+	for _, p := range ev.Deps().Places {
 		if p.Path != ev.Path || p.Object == ev.Object || p.Root == nil || objectKind(p.Object) != objectKind(ev.Object) {
 			continue
 		}
