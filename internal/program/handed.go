@@ -125,6 +125,7 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 	}
 	out := make(map[*ssa.Function][]handover)
 	unfollowed := make(map[Edge]bool)
+	p.startedFor = make(map[Edge]bool)
 	left := allSteps
 	for _, fn := range p.Funcs {
 		for _, e := range p.calls.from[fn] {
@@ -139,6 +140,7 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 			}
 			for by, ways := range found {
 				for _, way := range ways {
+					p.startedFor[e] = p.startedFor[e] || way.spawned
 					if !slices.Contains(out[by], way) {
 						out[by] = append(out[by], way)
 					}
@@ -148,6 +150,12 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 	}
 	p.handed, p.unfollowed = out, unfollowed
 	return out
+}
+
+// runsForGiver tells whether a helper calls at e what it was given, in the goroutine that gave it.
+func (p *Program) runsForGiver(e Edge) bool {
+	p.handovers()
+	return p.handedTo(e).param != nil && !p.startedFor[e]
 }
 
 // edgeSteps bounds how many callers are looked at to find who gave a helper one function, allSteps to find it for all: what

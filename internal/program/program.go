@@ -45,9 +45,11 @@ type Program struct {
 	reach     map[*ssa.Function]ways
 	spreading bool
 	entryAt   map[*ssa.Function]*Entry
-	// handed are the answers of handovers, unfollowed the edges that it gave up on.
+	// handed are the answers of handovers, unfollowed the edges that it gave up on, startedFor those that another goroutine
+	// than the giver's takes.
 	handed     map[*ssa.Function][]handover
 	unfollowed map[Edge]bool
+	startedFor map[Edge]bool
 	// leads are the entry points by the functions that they lead to, found when first asked for.
 	leads *leads
 	// givers are what calls give as one parameter, looked up before.

@@ -63,16 +63,24 @@ func (c *Concurrency) findRuns() {
 		r.numberOf(fn)
 	}
 	for i, fn := range c.p.Funcs {
-		for _, e := range c.p.CallsFrom(fn) {
-			if e.How == Starts || c.ownGoroutine(e.Callee) {
-				continue
-			}
-			way := callWay{r.numberOf(e.Callee), -1}
-			if c.mayBeForeign(e) {
-				way.maker = r.numberOf(e.Callee.Parent())
-			}
+		add := func(way callWay) {
 			if !slices.Contains(r.ways[i], way) {
 				r.ways[i] = append(r.ways[i], way)
+			}
+		}
+		for _, h := range c.p.handovers()[fn] {
+			if !h.spawned && !c.ownGoroutine(h.callee) {
+				add(callWay{r.numberOf(h.callee), -1})
+			}
+		}
+		for _, e := range c.p.CallsFrom(fn) {
+			switch {
+			case e.How == Starts || c.ownGoroutine(e.Callee):
+			case c.p.runsForGiver(e): // who gave it runs it
+			case c.mayBeForeign(e):
+				add(callWay{r.numberOf(e.Callee), r.numberOf(e.Callee.Parent())})
+			default:
+				add(callWay{r.numberOf(e.Callee), -1})
 			}
 		}
 	}
