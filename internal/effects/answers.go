@@ -74,7 +74,7 @@ func (e *Effects) ThereBefore(r Refusal) bool {
 	}
 	fn := r.Read.Func()
 	if site, ok := r.Read.Origin.(ssa.CallInstruction); ok {
-		if key := program.Argument(site, r.Read.Call.Key); key != nil && namesRequested(e.DepsOf(fn, key)) {
+		if key := program.Argument(site, r.Read.Call.Key); key != nil && (namesRequested(e.DepsOf(fn, key)) || e.namedInCache(fn, key, 0)) {
 			return true
 		}
 	}
@@ -86,6 +86,68 @@ func (e *Effects) ThereBefore(r Refusal) bool {
 		}
 	}
 	return len(entries) > 0
+}
+
+// namedInCache tells whether a key is made of nothing but what objects say that were read from the cache: who named it there has
+// had the time to make it.
+func (e *Effects) namedInCache(fn *ssa.Function, v ssa.Value, depth int) bool {
+	found := false
+	for _, p := range e.DepsOf(fn, v).Places {
+		switch root := p.Root.(type) {
+		case *ssa.Parameter:
+			if read := e.readOf(fn, root); read == nil {
+				if concat(p.Base, p.Path) == "" && depth == 0 || !e.callersNameInCache(fn, root, depth) {
+					return false
+				}
+				found = true
+				continue
+			}
+		case *ssa.Alloc:
+			if e.readOf(fn, root) == nil {
+				continue // the key itself
+			}
+		case *ssa.Call:
+			if isAppend(root) {
+				if slice, ok := root.Call.Args[1].(*ssa.Slice); ok && !slices.ContainsFunc(elementsOf(slice.X), func(elem ssa.Value) bool { return !e.namedInCache(fn, elem, depth) }) {
+					found = true
+					continue
+				}
+			}
+		}
+		read := e.readOf(fn, p.Root)
+		if read == nil {
+			return false
+		}
+		if fresh, _ := e.Freshness(read); fresh != program.Cached {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// callersNameInCache tells whether all callers give a parameter what objects of the cache say.
+func (e *Effects) callersNameInCache(fn *ssa.Function, param *ssa.Parameter, depth int) bool {
+	found := false
+	for _, edge := range e.Program.Callers(fn) {
+		if e.Program.InTest(edge.Caller()) {
+			continue
+		}
+		if arg := program.ArgumentFor(edge, paramIndex(fn, param)); arg == nil || depth == 2 || !e.namedInCache(edge.Caller(), arg, depth+1) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// readOf returns the read that fills an object in a function.
+func (e *Effects) readOf(fn *ssa.Function, root ssa.Value) *Event {
+	i := slices.IndexFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
+	if i < 0 {
+		return nil
+	}
+	return e.events[fn][i]
 }
 
 // madeByControllers are built-in kinds whose objects get their names from the controller that makes them.

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -68,6 +69,9 @@ func (e *Effects) blamed(tries []way, end way) *Blamed {
 					if !ok || site == then || !MayPrecede(site, then) || e.tellsConflicts(call) || tellsApart(errorResult(call)) {
 						continue
 					}
+					if e.otherClients(try.deed, end.deed) {
+						continue // the same kind in another cluster: what is deleted is not what the conflict is about
+					}
 					if branch := failureLeads(call, then); branch != nil {
 						return &Blamed{Kind: end.kind, Try: call, Write: try.deed, Branch: branch, Then: then, Delete: end.deed}
 					}
@@ -76,6 +80,40 @@ func (e *Effects) blamed(tries []way, end way) *Blamed {
 		}
 	}
 	return nil
+}
+
+// otherClients tells whether two requests are known to go through different fields or variables.
+func (e *Effects) otherClients(a, b ssa.CallInstruction) bool {
+	x, okX := e.clientField(a)
+	y, okY := e.clientField(b)
+	return okX && okY && x != y
+}
+
+// clientField returns the field that the client of a request is kept in, below the calls that narrow it down to a group, a
+// kind or a namespace; ok is false where it is not read from a field.
+func (e *Effects) clientField(site ssa.CallInstruction) (key program.FieldKey, ok bool) {
+	i := slices.IndexFunc(e.events[site.Parent()], func(ev *Event) bool { return ev.Kind == Write && ev.Origin == site })
+	if i < 0 {
+		return key, false
+	}
+	v := e.events[site.Parent()][i].Client
+	for range 4 {
+		switch x := stripped(v).(type) {
+		case *ssa.Call:
+			v = program.Receiver(x)
+		case *ssa.UnOp:
+			if field, isField := x.X.(*ssa.FieldAddr); isField && x.Op == token.MUL {
+				return program.FieldKeyOf(field.X.Type(), field.Field)
+			}
+			return key, false
+		case *ssa.Field:
+			return program.FieldKeyOf(x.X.Type(), x.Field)
+		}
+		if v == nil {
+			break
+		}
+	}
+	return key, false
 }
 
 // failureLeads returns the test of a call's error of which only the side of failure leads to then, directly or by a flag

@@ -19,7 +19,7 @@ type clockGuard struct {
 func (e *Effects) clockTest(branch *ssa.If, reading, until ssa.Value) clockGuard {
 	s := &slice{e: e, seen: make(map[ssa.Value]bool)}
 	s.back(branch.Cond)
-	if s.seen[reading] {
+	if s.seen[reading] || s.seen[e.readOnce(reading)] {
 		return clockGuard{same: true}
 	}
 	if !s.clock {
@@ -38,6 +38,15 @@ func (e *Effects) clockTest(branch *ssa.If, reading, until ssa.Value) clockGuard
 		}
 	}
 	return clockGuard{}
+}
+
+// readOnce returns the variable that a reading of the clock is taken out of, where that is assigned once: now for now.Time.
+func (e *Effects) readOnce(reading ssa.Value) ssa.Value {
+	cell, ok := bareTime(reading).(*ssa.Alloc)
+	if !ok || len(e.Program.StoredAt(cell)) != 1 {
+		return nil
+	}
+	return cell
 }
 
 // sameTime tells whether two values are one, or loads of one place.

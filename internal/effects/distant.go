@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"slices"
+
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -166,6 +168,27 @@ func (w *distantWalk) told(deed ssa.CallInstruction) bool {
 		}
 	}
 	return false
+}
+
+// RemovesSurplus tells whether the function that looks also leads to a loop that removes objects of the kind one by one.
+func (e *Effects) RemovesSurplus(d Distant) bool {
+	for _, row := range e.Ledger {
+		if row.Call.Effect == kube.Delete && row.Kind.Same(d.Kind) && e.loopsOver(e.wayTo(row.Site, nil, row.Kind), d.At.Parent(), make(map[*ssa.Function]bool)) {
+			return true
+		}
+	}
+	return false
+}
+
+// loopsOver tells whether one of the calls between a function and a deed stands in a loop.
+func (e *Effects) loopsOver(w way, fn *ssa.Function, seen map[*ssa.Function]bool) bool {
+	if seen[fn] {
+		return false
+	}
+	seen[fn] = true
+	return slices.ContainsFunc(w.sites[fn], func(site ssa.CallInstruction) bool {
+		return InLoop(site) || slices.ContainsFunc(e.Program.Callees(site), func(edge program.Edge) bool { return e.loopsOver(w, edge.Callee, seen) })
+	})
 }
 
 // rechecked tells whether the server is asked for the kind between the look and its use.

@@ -46,6 +46,7 @@ type Effects struct {
 	claims     []*Claim                         // made when first asked for
 	loads      map[program.FieldKey][]ssa.Value // made when first asked for
 	textOrder  *textOrder                       // made when first asked for
+	parsed     map[string]bool                  // layouts by which own code reads times; found when first asked for
 	conc       concurrency                      // gathered when first asked for
 	memory     *memory.Memory                   // made when first asked for
 	residences []*Residence                     // gathered when first asked for

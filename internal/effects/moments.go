@@ -41,6 +41,8 @@ type Moment struct {
 	Whole bool
 	// Moved is set when a duration was added on the way.
 	Moved bool
+	// Placed is set when it was put into its zone by name on the way.
+	Placed bool
 }
 
 // Moments answers where v, a time.Time, a metav1.Time or a pointer to one, can come from: back through own functions,
@@ -65,15 +67,17 @@ type momentKey struct {
 const momentBudget = 300
 
 type momentWalk struct {
-	e    *Effects
-	seen map[momentKey]bool
-	out  []Moment
+	e *Effects
+	// decoding is set while the zone is asked that a decoder of own code puts times into.
+	decoding bool
+	seen     map[momentKey]bool
+	out      []Moment
 }
 
 func (w *momentWalk) end(v ssa.Value, m made, found Moment) {
 	found.Origin = v
 	if m.zone != ZoneUnknown {
-		found.Zone = m.zone
+		found.Zone, found.Placed = m.zone, true
 	}
 	found.Whole = found.Whole || m.whole
 	found.Moved = m.moved
@@ -185,7 +189,7 @@ func (w *momentWalk) field(v, holder ssa.Value, index int, m made) {
 		name, _ := fieldOf(holder.Type(), index)
 		found := Moment{Stored: named.Obj().Name() + "." + name}
 		if !program.IsNamed(t, "time", "Time") {
-			found.Zone = ZoneLocal
+			found.Zone = w.decodedZone(holder.Type(), index)
 			found.Whole = !program.IsNamed(t, "k8s.io/apimachinery/pkg/apis/meta/v1", "MicroTime")
 		}
 		w.end(v, m, found)

@@ -38,6 +38,22 @@ func (e *Effects) Refusals(fn *ssa.Function) []Refusal {
 	return out
 }
 
+// WaitsForCache tells whether a read is made again in a loop that sleeps in between.
+func WaitsForCache(read ssa.Instruction) bool {
+	for _, b := range LoopOf(read.Block()) {
+		for _, instr := range b.Instrs {
+			site, ok := instr.(ssa.CallInstruction)
+			if !ok {
+				continue
+			}
+			if t := program.Target(site); t != nil && t.Pkg() != nil && t.Pkg().Path() == "time" && (t.Name() == "Sleep" || t.Name() == "After") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // readLive tells whether fn fills the object of a read from the API server as well.
 func (e *Effects) readLive(fn *ssa.Function, read *Event) bool {
 	for _, ev := range e.events[fn] {

@@ -103,7 +103,7 @@ func (e *Effects) oneObject(fn *ssa.Function, origin, at ssa.Instruction) bool {
 	rest := slices.DeleteFunc(roots, func(root ssa.Value) bool {
 		return slices.ContainsFunc(e.sharedIn(fn), func(sh Shared) bool { return sh.Root == root && !sh.Shallow })
 	})
-	return len(rest) == 0 || origin == at && e.eitherWay(fn, origin, rest)
+	return len(rest) == 0 || e.eitherWay(fn, at, rest)
 }
 
 // sharedIn returns the shared objects that fn gets itself.

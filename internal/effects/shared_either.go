@@ -15,10 +15,7 @@ import (
 // shared one were made by hand, no copies: what was not found is made, and then both are filled in alike.
 func (e *Effects) eitherWay(fn *ssa.Function, change ssa.Instruction, others []ssa.Value) bool {
 	for _, other := range others {
-		made, ok := other.(*ssa.Alloc)
-		if !ok || slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
-			return (ev.Kind == Copy || ev.Kind == Read) && ev.Root == made
-		}) {
+		if !e.madeByHand(fn, other, 0) {
 			return false
 		}
 	}
@@ -26,7 +23,42 @@ func (e *Effects) eitherWay(fn *ssa.Function, change ssa.Instruction, others []s
 	return phi != nil && len(Conditions(phi.Block())) == len(Conditions(change.Block()))
 }
 
-// changedVariable returns the choice between objects that a change goes to a field of; nil if there is none.
+// makerDepth bounds the own functions that an object is handed up through after it was made.
+const makerDepth = 3
+
+// madeByHand tells whether an object was made field by field, here or by an own function that returns it: no copy, nothing that
+// was read.
+func (e *Effects) madeByHand(fn *ssa.Function, v ssa.Value, depth int) bool {
+	result := 0
+	switch x := v.(type) {
+	case *ssa.Alloc:
+		return !slices.ContainsFunc(e.Events(fn), func(ev *Event) bool { return (ev.Kind == Copy || ev.Kind == Read) && ev.Root == x })
+	case *ssa.Extract:
+		v, result = x.Tuple, x.Index
+	}
+	call, ok := v.(*ssa.Call)
+	if !ok || depth == makerDepth {
+		return false
+	}
+	callees := e.Program.Static(call)
+	for _, callee := range callees {
+		for _, b := range callee.Blocks {
+			ret, ok := last(b).(*ssa.Return)
+			if !ok || program.IsNil(ret.Results[result]) {
+				continue
+			}
+			for _, p := range e.Places(callee, ret.Results[result]) {
+				if concat(p.Base, p.Path) != "" || !e.madeByHand(callee, p.Root, depth+1) {
+					return false
+				}
+			}
+		}
+	}
+	return len(callees) > 0
+}
+
+// changedVariable returns the choice between objects that a change goes to a field of, or that a call which changes it is given;
+// nil if there is none.
 func changedVariable(change ssa.Instruction) *ssa.Phi {
 	var at ssa.Value
 	switch x := change.(type) {
@@ -34,6 +66,12 @@ func changedVariable(change ssa.Instruction) *ssa.Phi {
 		at = x.Addr
 	case *ssa.MapUpdate:
 		at = x.Map
+	case *ssa.Call:
+		for _, arg := range x.Call.Args {
+			if phi, ok := stripped(arg).(*ssa.Phi); ok && isPointer(phi.Type()) {
+				at = phi
+			}
+		}
 	}
 	for {
 		switch x := at.(type) {

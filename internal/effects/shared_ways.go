@@ -89,6 +89,29 @@ func (e *Effects) ownByThen(fn *ssa.Function, change *Event) bool {
 	})
 }
 
+// FixedAndUnread tells whether a change sets a field to a constant, each time again, and nobody but the functions that lead to it
+// reads that field; what an object is, its API version and kind, never changes.
+func (e *Effects) FixedAndUnread(c SharedChange) bool {
+	st, ok := c.Change.Origin.(*ssa.Store)
+	if !ok {
+		return false
+	}
+	field, ok := st.Addr.(*ssa.FieldAddr)
+	if !ok {
+		return false
+	}
+	if program.IsNamed(field.X.Type(), metaPath, "TypeMeta") {
+		return true
+	}
+	if !c.Change.Deps.Constant {
+		return false
+	}
+	key, ok := program.FieldKeyOf(field.X.Type(), field.Field)
+	return ok && !slices.ContainsFunc(e.fieldLoads(key), func(load ssa.Value) bool {
+		return load.Parent() != st.Parent() && load.Parent() != c.Func
+	})
+}
+
 // sorts returns the calls of a function that put the elements of a slice in another place, as changes of what holds the slice.
 func (e *Effects) sorts(fn *ssa.Function) []*Event {
 	var out []*Event

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -34,7 +35,11 @@ func (e *Effects) OrderedText(fate Fate) bool {
 			key, ok := program.FieldKeyOf(addr.X.Type(), addr.Field)
 			return ok && order.fields[key]
 		}
-	default:
+	case ssa.CallInstruction:
+		if t := program.Target(at); t != nil && strings.HasPrefix(t.Name(), "SetMetaData") {
+			keys, _ := e.Program.String(program.Argument(at, 1))
+			return slices.ContainsFunc(keys, func(key string) bool { return order.keys[key] })
+		}
 		// A patch is most likely of a field that the API server reads with its offset. What is set on an object is read by
 		// its key, and no key that is ordered was seen.
 		return fate.Where != "patch" && !setsOnObject(fate.At)

@@ -218,6 +218,32 @@ func (e *Effects) OrderedToo(t TimePair) bool {
 	return false
 }
 
+// Renews tells whether one of two compared times is stored where the other is read from, because they differ.
+func (e *Effects) Renews(t TimePair) bool {
+	for _, b := range t.Func().Blocks {
+		for _, instr := range b.Instrs {
+			st, ok := instr.(*ssa.Store)
+			if !ok || !isMoment(elem(st.Addr.Type())) || !MayPrecede(t.At, st) {
+				continue
+			}
+			for _, pair := range [][2]ssa.Value{{t.X, t.Y}, {t.Y, t.X}} {
+				if e.sameTime(st.Val, pair[0]) && sameAddress(st.Addr, pair[1]) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// sameAddress tells whether a time is loaded from an address, or is that address.
+func sameAddress(addr, v ssa.Value) bool {
+	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
+		v = load.X
+	}
+	return samePath(addr, v, 0)
+}
+
 // bareTime returns what a wrapped time is read from: for t.Time, of a metav1.Time, where that is.
 func bareTime(v ssa.Value) ssa.Value {
 	load, ok := v.(*ssa.UnOp)

@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/token"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -96,9 +97,20 @@ func (e *Effects) layoutOf(call *ssa.Call) string {
 	return layouts[0]
 }
 
-// Embedded tells whether a text is put between others by a format: it is a piece of something that is no time.
+// Embedded tells whether a text is put between others by a format, a join or a sum: it is a piece of something that is no time.
 func (t TimeText) Embedded() bool {
 	for _, ref := range refs(t.At) {
+		switch x := ref.(type) {
+		case *ssa.BinOp:
+			_, fixed := otherThan(x, t.At).(*ssa.Const)
+			if x.Op == token.ADD && !fixed {
+				return true
+			}
+		case *ssa.Store:
+			if at, ok := x.Addr.(*ssa.IndexAddr); ok && x.Val == t.At && amongOthers(at) {
+				return true
+			}
+		}
 		boxed, ok := ref.(*ssa.MakeInterface)
 		if !ok {
 			continue
@@ -116,6 +128,14 @@ func (t TimeText) Embedded() bool {
 	return false
 }
 
+// otherThan returns the other operand of an operator.
+func otherThan(op *ssa.BinOp, v ssa.Value) ssa.Value {
+	if op.X == v {
+		return op.Y
+	}
+	return op.X
+}
+
 // amongOthers tells whether an element is one of several.
 func amongOthers(at *ssa.IndexAddr) bool {
 	others := 0
@@ -125,6 +145,29 @@ func amongOthers(at *ssa.IndexAddr) bool {
 		}
 	}
 	return others > 1
+}
+
+// ParsedAgain tells whether own code reads a time from text by the layout that a text was made with.
+func (e *Effects) ParsedAgain(t TimeText) bool {
+	if e.parsed == nil {
+		e.parsed = make(map[string]bool)
+		for _, fn := range e.Program.Funcs {
+			if e.Program.InTest(fn) {
+				continue
+			}
+			for site := range program.Sites(fn) {
+				target := program.Target(site)
+				if target == nil || target.Pkg() == nil || target.Pkg().Path() != "time" || target.Name() != "Parse" && target.Name() != "ParseInLocation" {
+					continue
+				}
+				layouts, _ := e.Program.String(site.Common().Args[0])
+				for _, layout := range layouts {
+					e.parsed[layout] = true
+				}
+			}
+		}
+	}
+	return e.parsed[t.Layout]
 }
 
 // ClaimsUTC tells whether the layout of a text says UTC or Z as fixed letters, whatever zone the time is in.

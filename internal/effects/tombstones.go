@@ -3,7 +3,9 @@
 package effects
 
 import (
+	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -31,7 +33,46 @@ type Deletion struct {
 }
 
 // Panics tells whether the assertion ends the process when it fails.
-func (d Deletion) Panics() bool { return !d.Assert.CommaOk }
+func (d Deletion) Panics() bool { return !d.Assert.CommaOk || usedBlindly(d.Assert) }
+
+// usedBlindly tells whether an assertion with ok drops the ok, and what it gives is used as a pointer in any case.
+func usedBlindly(assert *ssa.TypeAssert) bool {
+	var given *ssa.Extract
+	for _, ref := range refs(assert) {
+		if ex, ok := ref.(*ssa.Extract); ok && ex.Index == 1 && len(refs(ex)) > 0 {
+			return false
+		} else if ok && ex.Index == 0 {
+			given = ex
+		}
+	}
+	return given != nil && dereferenced(given, assert.Block(), 0)
+}
+
+// dereferenced tells whether a function reads through a pointer whatever comes, itself or in a function that it calls with it.
+func dereferenced(v ssa.Value, from *ssa.BasicBlock, depth int) bool {
+	return slices.ContainsFunc(refs(v), func(ref ssa.Instruction) bool {
+		if ref.Block() != from {
+			return false // something may have been asked before
+		}
+		switch x := ref.(type) {
+		case *ssa.FieldAddr:
+			return x.X == v
+		case *ssa.UnOp:
+			return x.Op == token.MUL
+		case ssa.CallInstruction:
+			callee := x.Common().StaticCallee()
+			if callee == nil || depth > 1 || len(callee.Blocks) == 0 {
+				return false
+			}
+			for i, arg := range x.Common().Args {
+				if arg == v && i < len(callee.Params) && dereferenced(callee.Params[i], callee.Blocks[0], depth+1) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
 
 // BlindDeletions returns the delete handlers and filters that know no tombstones and get some, in source order of the
 // registrations: those that panic, and handlers that then keep what they should forget.

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -18,6 +19,8 @@ type ZoneUse struct {
 	// Time is the time whose zone decides, Local the origin that is in the zone of the process.
 	Time  ssa.Value
 	Local Moment
+	// Since is set when the time may be one that was stored: what happens next after the last time is asked.
+	Since bool
 }
 
 // ZoneUses returns the schedules and the times of day that own code computes in the zone of the process.
@@ -36,12 +39,13 @@ func (e *Effects) ZoneUses() []ZoneUse {
 			if t == nil {
 				continue
 			}
-			for _, m := range e.Moments(t) {
-				if m.Zone == ZoneLocal {
-					out = append(out, ZoneUse{At: call, What: what, Time: t, Local: m})
-					break
-				}
+			moments := e.Moments(t)
+			local := slices.IndexFunc(moments, func(m Moment) bool { return m.Zone == ZoneLocal })
+			if local < 0 || slices.ContainsFunc(moments, func(m Moment) bool { return m.Placed && m.Zone == ZoneChosen }) {
+				continue // the zone of the process stands in for one that the user may name
 			}
+			since := slices.ContainsFunc(moments, func(m Moment) bool { return m.Stored != "" })
+			out = append(out, ZoneUse{At: call, What: what, Time: t, Local: moments[local], Since: since})
 		}
 	}
 	return out

@@ -41,6 +41,9 @@ func checkAdmissions(pass *rule.Pass) {
 		var cached []effects.Refusal
 		for _, r := range pass.Effects.Refusals(fn) {
 			// Of its content a cache lags behind by milliseconds, and most of it refuses either way.
+			if effects.WaitsForCache(r.Read.Origin) {
+				continue // it sleeps and reads again until the cache has it
+			}
 			if r.Fresh == program.Cached && (r.Missing && !pass.Effects.ThereBefore(r) || !r.Missing && pass.Strict) &&
 				pass.Effects.ReachesAnswer(r, program.EntryWebhook) { // an error that is only logged lets the request pass
 				cached = append(cached, r)

@@ -60,6 +60,9 @@ func reportDistant(pass *rule.Pass, d effects.Distant) {
 		r.Related = append(r.Related, rule.Related{Func: d.Use.Parent(), Pos: d.Use.Pos(), Message: "what was found decides here"})
 	}
 	if d.Create != nil {
+		if pass.Effects.RemovesSurplus(d) {
+			r.Severity, r.Reason = finding.Medium, "the same function removes surplus ones when it sees them"
+		}
 		createdTwice(pass, d, kind, &r)
 	} else {
 		watchEnded(pass, d, kind, &r)

@@ -43,6 +43,9 @@ func reportTombstone(pass *rule.Pass, d effects.Deletion) {
 	severity, reason, consequence := finding.Medium, "needs a gap in the watch", "the delete is dropped"
 	if d.Panics() {
 		severity, reason, consequence = finding.High, "the assertion has no ok", "the process panics"
+		if d.Assert.CommaOk {
+			reason = "nobody looks at the ok, and nil is read through"
+		}
 	}
 	role := "delete handler"
 	if d.Filter {

@@ -85,9 +85,13 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 			related = append(related, rule.Related{Func: other.Func, Pos: gotAt(other), Message: "a shared " + kind + " comes from here as well"})
 		}
 	}
+	severity, reason := finding.Critical, "a data race with every reader of the cache"
+	if !slices.ContainsFunc(append(more, c), func(c effects.SharedChange) bool { return !pass.Effects.FixedAndUnread(c) }) {
+		severity, reason = finding.Medium, "it is set to constants, which no other code in sight reads"
+	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: ev.Pos(),
-		Severity: finding.Critical, Reason: "a data race with every reader of the cache",
+		Severity: severity, Reason: reason,
 		Message: fmt.Sprintf("%s of %s, the informer's own object, is changed without a copy; its other readers race with it, and the cache no longer says what the API server has",
 			field, c.Shared.From),
 		About:  "shared " + field,

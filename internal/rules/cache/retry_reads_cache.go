@@ -4,6 +4,7 @@ package cache
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -35,6 +36,9 @@ func checkRetryReadsCache(pass *rule.Pass) {
 		if !pass.Strict && runsAgain(pass, r) {
 			continue // the retry is of no use, but the framework tries again when the cache has caught up
 		}
+		if !pass.Strict && patient(pass, r) && pass.Where(r.Body).Domain != program.EveryReplica {
+			continue // long before the last attempt the watch has brought what was written
+		}
 		reportStaleReread(pass, r, read, because)
 	}
 }
@@ -46,6 +50,9 @@ func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
 		site, ok := w.Origin.(ssa.CallInstruction)
 		if !ok || w.Kind != effects.Write || w.Root == nil || !pass.Effects.CanConflict(effects.Reached{Site: site, Call: w.Call}) {
 			continue // nothing that a newer version would cure
+		}
+		if w.Patch != nil && w.Patch.Type != effects.ApplyPatch && w.Patch.Lock == effects.Unlocked {
+			continue // a difference without a version never conflicts
 		}
 		var cached *effects.Event
 		because, live := "", false
@@ -74,11 +81,20 @@ func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
 	}
 	fates := pass.Effects.ErrorFates(r.Site)
 	for _, f := range fates {
-		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried {
+		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried && !pass.Effects.FailsAnyway(f) {
 			return false
 		}
 	}
 	return len(fates) > 0
+}
+
+// lag is what the watch of a healthy API server takes at most to bring a write to a cache.
+const lag = 300 * time.Millisecond
+
+// patient tells whether a retry goes on for much longer than a cache usually lags behind.
+func patient(pass *rule.Pass, r *effects.Retry) bool {
+	all, known := pass.Effects.Patience(r)
+	return known && all >= lag
 }
 
 // fills tells whether a read fills the written object or what it was copied from.
@@ -97,6 +113,8 @@ func reportStaleReread(pass *rule.Pass, r *effects.Retry, read *effects.Event, b
 	severity, reason := finding.High, "the other replica's writes reach the cache later than its conflicts"
 	if where.Domain != program.EveryReplica {
 		severity, reason = finding.Medium, "another writer must have been there a moment ago"
+	} else if patient(pass, r) {
+		severity, reason = finding.Medium, "the attempts go on for longer than most watches lag behind"
 	}
 	s := rule.NewScenario()
 	other := s.Actor("another writer", "of the same "+kind)

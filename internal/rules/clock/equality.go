@@ -28,6 +28,9 @@ func checkEquality(pass *rule.Pass) {
 			if pass.Effects.OrderedToo(pair) {
 				continue // equal or after: a moment later it is after
 			}
+			if pass.Effects.Renews(pair) && writeAfter(pass, pair) == nil {
+				continue // a newer reading is to be kept: it would differ in whole seconds, too
+			}
 			reportNeverEqual(pass, pair, reading, stored)
 		} else if pair.Orders() && (pass.Effects.AmongEquals(pair) && !pair.Heap() || pass.Strict) {
 			reportOrder(pass, pair)

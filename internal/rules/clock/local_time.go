@@ -30,6 +30,9 @@ func checkLocalTime(pass *rule.Pass) {
 			if fate.Hashed || fate.Name() && text.Layout == "" {
 				continue // an identity, not a time to be read: clock/zone
 			}
+			if fate.Name() && !pass.Effects.ParsedAgain(text) && !pass.Strict {
+				continue // all that it does is to make a name unique: nobody reads a time from it
+			}
 			if fate.Name() && pass.Program.DomainOf(text.At.Parent()).Worst() == program.StartUp {
 				continue // a command names something in the zone of the person who runs it
 			}
@@ -58,6 +61,9 @@ func reportLocalTime(pass *rule.Pass, text effects.TimeText, fate effects.Fate) 
 	}
 	how := "as text in the zone of the process"
 	switch {
+	case text.ClaimsUTC() && !pass.Effects.ParsedAgain(text):
+		report.Reason = "the layout " + strconv.Quote(text.Layout) + " claims UTC, but no code in sight reads the text as a time"
+		how = "with a layout that claims UTC, from a time in the zone of the process"
 	case text.ClaimsUTC():
 		report.Severity, report.Reason = finding.High, "the layout "+strconv.Quote(text.Layout)+" claims UTC"
 		how = "with a layout that claims UTC, from a time in the zone of the process"

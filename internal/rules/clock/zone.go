@@ -28,8 +28,11 @@ var zone = &rule.Rule{
 func checkZone(pass *rule.Pass) {
 	told := make(map[*ssa.Function]bool)
 	for _, use := range pass.Effects.ZoneUses() {
-		if use.What == "schedule" && !use.Local.Moved && !pass.Strict {
-			continue // when something happens next, in the zone of the process, as a CronJob without a zone has it
+		if use.What == "schedule" && (!use.Local.Moved || use.Since) && !pass.Strict {
+			continue // when something happens next, from now or from the last time on, in the zone of the process, as a CronJob without a zone has it
+		}
+		if pass.Program.DomainOf(use.At.Parent()).Worst() == program.StartUp {
+			continue // a command of one person, whose zone that is
 		}
 		if fn := use.At.Parent(); !told[fn] { // one window, one cause
 			told[fn] = true

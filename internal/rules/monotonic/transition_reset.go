@@ -28,6 +28,9 @@ func checkTransitionReset(pass *rule.Pass) {
 	told := make(once)
 	for _, s := range pass.Effects.Stories {
 		w := where(pass, s)
+		if w.Domain == program.Unknown && !pass.Strict {
+			continue // nothing shows that it runs again
+		}
 		if !reviewed(pass, s) || w.Domain == program.Test || s.Write.Call.Effect == kube.Create {
 			continue // a new object has no conditions to compare with
 		}
