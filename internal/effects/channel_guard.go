@@ -36,6 +36,27 @@ func (e *Effects) guarded(instr ssa.Instruction, depth int) bool {
 	return true
 }
 
+// Unguarded tells whether a call of from leads to an instruction on a way that no condition on state which outlives the
+// call decides.
+func (e *Effects) Unguarded(from *ssa.Function, instr ssa.Instruction) bool {
+	if conditional(instr, nil) {
+		return false
+	}
+	seen := map[*ssa.Function]bool{instr.Parent(): true}
+	for queue := []*ssa.Function{instr.Parent()}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == from {
+			return true
+		}
+		for _, edge := range e.Program.Callers(queue[0]) {
+			if caller := edge.Caller(); edge.How != program.Starts && !seen[caller] && !isOnce(edge.Site) && !edge.UnderOnce() && !conditional(edge.Site, nil) {
+				seen[caller] = true
+				queue = append(queue, caller)
+			}
+		}
+	}
+	return false
+}
+
 // conditional tells whether an instruction runs only under a condition on state that outlives the call, or in a function
 // that recovers. Branches that are excused count for nothing.
 func conditional(instr ssa.Instruction, excused func(*ssa.If) bool) bool {

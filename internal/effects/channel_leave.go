@@ -147,10 +147,10 @@ func (e *Effects) leaves(l *Leaving, receives []*ChannelOp) bool {
 	return false
 }
 
-// excused tells whether a case of the receiver's select leaves nobody behind: it comes with the end of the process, or is
+// excused tells whether a case of the receiver's select leaves nobody behind: it comes with the end of the process or never, or is
 // signalled under a lock that the sender holds while it sends.
 func (e *Effects) excused(send, instead *ChannelOp) bool {
-	if e.EndsWithProcess(instead.Value) {
+	if e.EndsWithProcess(instead.Value) || e.Contexts().NeverEnds(DoneOf(instead.Value)) {
 		return true
 	}
 	held := e.LocksAround(send.Instr)

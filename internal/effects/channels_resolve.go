@@ -19,6 +19,8 @@ type channelResolver struct {
 	made     map[*ssa.MakeChan]*Channel
 	elements map[string][]ssa.Value
 	known    map[ssa.Value]resolved
+	// partial is set where own code was left out because it does not type-check: what it hands on is not known.
+	partial bool
 }
 
 type resolved struct {
@@ -28,7 +30,7 @@ type resolved struct {
 }
 
 func newChannelResolver(p *program.Program) *channelResolver {
-	r := &channelResolver{p: p, made: make(map[*ssa.MakeChan]*Channel),
+	r := &channelResolver{p: p, partial: p.SomeHalfRead(), made: make(map[*ssa.MakeChan]*Channel),
 		elements: make(map[string][]ssa.Value), known: make(map[ssa.Value]resolved)}
 	inits := make(map[*ssa.Package]bool)
 	for _, fn := range p.Funcs {
@@ -133,7 +135,7 @@ func (r *channelResolver) resolve(v ssa.Value) resolved {
 			}
 		}
 	}
-	out.onlyNil = nils > 0 && others == 0 && out.exact
+	out.onlyNil = nils > 0 && others == 0 && out.exact && !r.partial
 	r.known[v] = out
 	return out
 }

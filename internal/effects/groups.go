@@ -121,7 +121,7 @@ func (e *Effects) answeredBy(g Goroutine, op *ChannelOp) bool {
 
 func (e *Effects) waitsFor(g Goroutine, call *ssa.Call) bool {
 	check := func(w GroupCall) bool {
-		return w.Method == "Wait" && (e.memberOf(g, w.Place) || e.doneAfter(g, w.Place))
+		return w.Method == "Wait" && (e.memberOf(g, w.Place) || e.doneAfter(g, w.Place) || e.countedByWord(g, w.Place))
 	}
 	for _, w := range e.GroupCalls(call.Parent()) {
 		if w.Site == call {

@@ -2,7 +2,11 @@
 
 package effects
 
-import "golang.org/x/tools/go/ssa"
+import (
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
 
 // A goroutine's end is known in two steps as well: one waits for it and then says so itself.
 
@@ -65,4 +69,20 @@ func (e *Effects) GroupCallsAt(place, method string) []GroupCall {
 		}
 	}
 	return e.conc.groupsAt[[2]string{place, method}]
+}
+
+// countedByWord tells whether who starts the goroutine counts it in a group, and who counts it down there has received a
+// word from it: whoever waits for the group knows that the word was said.
+func (e *Effects) countedByWord(g Goroutine, place string) bool {
+	if g.Start == nil || !slices.ContainsFunc(e.GroupCalls(g.Start.Parent()), func(add GroupCall) bool {
+		return add.Method == "Add" && add.Place == place && Before(add.Site, g.Start)
+	}) {
+		return false
+	}
+	dones := e.donesOf(place)
+	return len(dones) > 0 && !slices.ContainsFunc(dones, func(done GroupCall) bool {
+		return !slices.ContainsFunc(e.Channels().In(done.Func), func(op *ChannelOp) bool {
+			return op.Kind == ChannelReceive && op.Alone() && Before(op.Instr, done.Site) && e.answeredBy(g, op)
+		})
+	})
 }

@@ -388,6 +388,12 @@ func (p *Program) Unreached(fn *ssa.Function) bool {
 	return p.DomainOf(fn).Worst() == Unknown && slices.ContainsFunc(p.Entries, func(e *Entry) bool { return e.Kind == EntryMain && !p.InTest(e.Func) })
 }
 
+// Uncalled tells whether nothing runs fn, in a program whose start is in sight: it has a name that other packages do not
+// know, and nobody calls it.
+func (p *Program) Uncalled(fn *ssa.Function) bool {
+	return fn.Parent() == nil && !token.IsExported(fn.Name()) && fn.Name() != "main" && len(p.Callers(fn)) == 0 && p.Unreached(fn)
+}
+
 // OnlyFromMain tells whether all ways to fn begin in main or a command and pass no go statement.
 func (p *Program) OnlyFromMain(fn *ssa.Function) bool {
 	any, all := false, true

@@ -17,6 +17,11 @@ func (p *Program) HalfRead(pkg *types.Package) bool {
 	return own != nil && own.IllTyped
 }
 
+// SomeHalfRead tells whether HalfRead holds for some own package: a call that is missing there may hand on anything.
+func (p *Program) SomeHalfRead() bool {
+	return slices.ContainsFunc(p.Code.Packages, func(pkg *load.Package) bool { return pkg.IllTyped })
+}
+
 // dropIllTyped removes the bodies of functions and the initialisers of variables that did not type-check. The variables
 // themselves stay: what is well typed may use them. Calls such as log.Info(x) of a package that is missing are left out
 // instead of the function around them. It returns the names of the functions that are not read then.

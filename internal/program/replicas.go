@@ -141,7 +141,7 @@ func (p *Program) Tests() bool {
 func aside(rel string) bool {
 	for elem := range strings.SplitSeq(filepath.ToSlash(filepath.Dir(rel)), "/") {
 		switch elem {
-		case "test", "tests", "e2e", "examples", "example", "samples", "hack", "third_party", "docs":
+		case "test", "tests", "e2e", "examples", "example", "samples", "hack", "script", "scripts", "devex", "third_party", "docs":
 			return true
 		}
 	}

@@ -29,15 +29,29 @@ func (p *Program) TestSupport(fn *ssa.Function) bool {
 	return pkg != nil && p.support[pkg]
 }
 
-// ForTests tells whether fn is there for tests: it stands in a test or a package of test helpers, or a fuzzer calls it.
+// ForTests tells whether fn is there for tests: it stands in a test or a package of test helpers, it is a method of what is
+// called a fake or a mock, or a fuzzer calls it.
 // Source: the signature is that of github.com/dvyukov/go-fuzz, which OSS-Fuzz still builds.
 func (p *Program) ForTests(fn *ssa.Function) bool {
-	if p.InTest(fn) || p.TestSupport(fn) {
+	if p.InTest(fn) || p.TestSupport(fn) || ofDouble(fn) {
 		return true
 	}
 	sig := fn.Signature
 	return strings.HasPrefix(fn.Name(), "Fuzz") && sig.Recv() == nil && sig.Params().Len() == 1 && sig.Results().Len() == 1 &&
 		types.Identical(sig.Params().At(0).Type(), types.NewSlice(types.Typ[types.Byte])) && types.Identical(sig.Results().At(0).Type(), types.Typ[types.Int])
+}
+
+// ofDouble tells whether a function is a method of a stand-in for tests, by the name of its type.
+func ofDouble(fn *ssa.Function) bool {
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	recv := fn.Signature.Recv()
+	if recv == nil || Named(recv.Type()) == nil {
+		return false
+	}
+	name := Named(recv.Type()).Obj().Name()
+	return slices.ContainsFunc([]string{"Fake", "fake", "Mock", "mock"}, func(word string) bool { return strings.HasPrefix(name, word) })
 }
 
 // findSupport finds the packages of test helpers.

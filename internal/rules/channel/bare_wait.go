@@ -4,6 +4,7 @@ package channel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -59,7 +60,7 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 			continue
 		}
 		// The sender was made to end in between, and this waits for it to be gone.
-		if endsSender(edge, op) {
+		if endsSender(p, edge, op) {
 			continue
 		}
 		sc := rule.NewScenario()
@@ -80,12 +81,16 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 	}
 }
 
-// endsSender tells whether the timeout's branch kills a process before it waits again. Cancelling a context is no such
-// thing: it asks, and what did not answer in time may not hear.
-func endsSender(edge effects.Edge, op *effects.ChannelOp) bool {
+// endsSender tells whether the timeout's branch kills a process before it waits again, be it by the end of the context that
+// the process was started under. Cancelling a context is no such thing otherwise: it asks, and what did not answer in time
+// may not hear.
+func endsSender(p *rule.Pass, edge effects.Edge, op *effects.ChannelOp) bool {
 	for site := range program.Sites(op.Func) {
 		if !edge.To.Dominates(site.Block()) || !effects.Before(site, op.Instr) {
 			continue
+		}
+		if cancels(site) && runsCommand(p, op) {
+			return true
 		}
 		target, recv := program.Target(site), program.Receiver(site)
 		if target != nil && recv != nil && (target.Name() == "Kill" || target.Name() == "Signal") && program.IsNamed(recv.Type(), "os", "Process") {
@@ -93,6 +98,28 @@ func endsSender(edge effects.Edge, op *effects.ChannelOp) bool {
 		}
 	}
 	return false
+}
+
+// cancels tells whether a call runs the cancel function of a context.
+func cancels(site ssa.CallInstruction) bool {
+	_, plain := site.(*ssa.Call)
+	return plain && !site.Common().IsInvoke() && program.IsNamed(site.Common().Value.Type(), "context", "CancelFunc")
+}
+
+// runsCommand tells whether all that signal a channel run a command which is killed when its context ends.
+func runsCommand(p *rule.Pass, op *effects.ChannelOp) bool {
+	signals := op.Channels[0].Signals()
+	return len(op.Channels) == 1 && len(signals) > 0 && !slices.ContainsFunc(signals, func(s *effects.ChannelOp) bool {
+		for fn := range p.Effects.Reach(s.Func) {
+			for site := range program.Sites(fn) {
+				target := program.Target(site)
+				if target != nil && target.Name() == "CommandContext" && target.Pkg() != nil && target.Pkg().Path() == "os/exec" {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 // sameWait returns the case beside other that waits for the channel of op, or nil.

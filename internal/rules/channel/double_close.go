@@ -105,7 +105,7 @@ func twiceByEntry(p *rule.Pass, c *effects.Channel, closes []*effects.ChannelOp)
 				continue
 			}
 			// The entry must get there on each call, not only when something special happened.
-			if p.Effects.Recovers(e.Func) || p.Program.InTest(e.Func) {
+			if p.Effects.Recovers(e.Func) || p.Program.InTest(e.Func) || !p.Effects.Unguarded(e.Func, op.Instr) {
 				continue
 			}
 			if madeAnew(p, c) {

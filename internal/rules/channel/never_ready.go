@@ -4,6 +4,7 @@ package channel
 
 import (
 	"fmt"
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -53,7 +54,11 @@ func receiveForEver(p *rule.Pass, c *effects.Channel) {
 			continue
 		}
 		// <-make(chan struct{}) and a last receive in main block on purpose: they keep the process alive.
-		if c.Name == "the channel" || isMain(op) || keepsAlive(p, op) {
+		if c.Name == "the channel" || isMain(op) || keepsAlive(p, op) || p.Effects.BlocksOnPurpose(op) {
+			continue
+		}
+		// Nobody is stuck in code that nobody runs.
+		if !p.Strict && p.Program.Uncalled(op.Func) {
 			continue
 		}
 		stuck = append(stuck, op)
@@ -141,6 +146,16 @@ func sendForEver(p *rule.Pass, c *effects.Channel) {
 	})
 }
 
+// neverStop tells whether an operand is a stop channel of which its function has nothing but the receiving end.
+func neverStop(op *effects.ChannelOp) bool {
+	ch, ok := op.Value.Type().Underlying().(*types.Chan)
+	if !ok || ch.Dir() != types.RecvOnly {
+		return false
+	}
+	word, ok := ch.Elem().Underlying().(*types.Struct)
+	return ok && word.NumFields() == 0
+}
+
 // nilForEver tells of lone operations on channels that are never made.
 func nilForEver(p *rule.Pass, op *effects.ChannelOp) {
 	if !op.Alone() || !p.Watched(op.Func) {
@@ -150,6 +165,9 @@ func nilForEver(p *rule.Pass, op *effects.ChannelOp) {
 	// A nil case of a select is switched off on purpose; only a lone operation waits for ever.
 	if !op.Nil && !isField {
 		return
+	}
+	if op.Nil && neverStop(op) && !p.Strict {
+		return // var stop <-chan struct{}: nobody could ever close it, and that is what it is for
 	}
 	if p.Effects.TestedNonNil(op.Value, op.Instr) {
 		return // who leaves it nil does not get here; others may set it from outside

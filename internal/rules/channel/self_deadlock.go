@@ -60,7 +60,7 @@ func beforeShared(p *rule.Pass, op *effects.ChannelOp) bool {
 	}
 	name := program.Name(op.Func)
 	// Blocking for ever on purpose keeps the process alive.
-	if op.Kind == effects.ChannelReceive && c.Name == "the channel" || isMain(op) {
+	if op.Kind == effects.ChannelReceive && c.Name == "the channel" || isMain(op) || p.Effects.BlocksOnPurpose(op) {
 		return false
 	}
 	sc := rule.NewScenario()

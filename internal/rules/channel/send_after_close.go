@@ -35,6 +35,10 @@ func sendAfterClose(p *rule.Pass) {
 			if !cl.Exact || len(cl.Channels) != 1 {
 				continue
 			}
+			// Nothing in sight gets to the close; or nothing but the end of the process comes behind it.
+			if !p.Strict && (p.Program.Unreached(cl.Func) || lastInMain(p, cl)) {
+				continue
+			}
 			if late := outlive(p, c, cl); len(late) > 0 {
 				for _, l := range late {
 					told[l.op] = true
@@ -70,6 +74,9 @@ func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend
 			if p.Effects.Reach(g.Func)[cl.Func] || p.Effects.Recovers(g.Func) {
 				continue // the close is its own and comes in its order
 			}
+			if closesItself(p, g, c) || p.Effects.OtherBranch(g, cl) {
+				continue // each that sends has a channel of its own; or only one of the two runs for a channel
+			}
 			if g.Start == nil {
 				if handles(p, g) && send.Alone() && p.Effects.AsideOf(g.Func, cl.Func) {
 					others = append(others, lateSend{send, g})
@@ -90,6 +97,31 @@ func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend
 		}
 	}
 	return append(direct, others...)
+}
+
+// closesItself tells whether a goroutine closes the channel that it sends on when it ends. Another one that closes it as
+// well would always be one too many: the two have channels of different calls or objects.
+func closesItself(p *rule.Pass, g effects.Goroutine, c *effects.Channel) bool {
+	if g.Start == nil {
+		return false
+	}
+	for _, cl := range c.Of(effects.ChannelClose) {
+		if fn, _, _ := p.Effects.CloseAt(cl); fn == g.Func && cl.Exact {
+			return true
+		}
+	}
+	return false
+}
+
+// lastInMain tells whether main itself closes, and does nothing behind it.
+func lastInMain(p *rule.Pass, cl *effects.ChannelOp) bool {
+	fn, at, _ := p.Effects.CloseAt(cl)
+	return fn.Name() == "main" && fn.Parent() == nil && fn.Signature.Recv() == nil && (isDeferred(at) || !effects.WorksBehind(at))
+}
+
+func isDeferred(at ssa.Instruction) bool {
+	_, ok := at.(*ssa.Defer)
+	return ok
 }
 
 // handles tells whether a goroutine that other code starts runs a handler of events or requests: nobody who closes waits

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/types"
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/program"
+)
+
+// BlocksOnPurpose tells whether a lone receive is another way to write select{}: it keeps alive what its function has set
+// up. Either the channel is made as one that nobody can send to or close, or it is the last deed of code that runs once
+// and the function shows the channel to nobody.
+func (e *Effects) BlocksOnPurpose(op *ChannelOp) bool {
+	if op.Kind != ChannelReceive || !op.Alone() || len(op.Channels) != 1 {
+		return false
+	}
+	c := op.Channels[0]
+	if len(c.Signals()) > 0 {
+		return false
+	}
+	if t, ok := c.Make.Type().Underlying().(*types.Chan); ok && t.Dir() == types.RecvOnly {
+		return true
+	}
+	return c.Func() == op.Func && !c.ForeignSends && len(c.Ops) == 1 && !WorksBehind(op.Instr) && !e.repeatsFor(op)
+}
+
+// repeatsFor tells whether what runs again and again (a request, a reconcile, an event) leads to an operation, or a
+// goroutine of its own.
+func (e *Effects) repeatsFor(op *ChannelOp) bool {
+	if slices.ContainsFunc(e.GoroutinesOf(op.Func), func(g Goroutine) bool { return g.Start != nil }) {
+		return true
+	}
+	return slices.ContainsFunc(e.Program.EntriesOf(op.Func), func(entry *program.Entry) bool {
+		return entry.Kind != program.EntryMain && entry.Kind != program.EntryRunnable && entry.Kind != program.EntryElected
+	})
+}
