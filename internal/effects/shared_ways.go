@@ -103,7 +103,7 @@ func (e *Effects) FixedAndUnread(c SharedChange) bool {
 	if program.IsNamed(field.X.Type(), metaPath, "TypeMeta") {
 		return true
 	}
-	if !c.Change.Deps.Constant {
+	if !c.Change.Deps().Constant {
 		return false
 	}
 	key, ok := program.FieldKeyOf(field.X.Type(), field.Field)
