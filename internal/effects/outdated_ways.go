@@ -56,14 +56,14 @@ func (e *Effects) stillNames(fn *ssa.Function, first, second versionUse) bool {
 }
 
 // copiedFrom tells whether an object is the one of a request, or was copied from it, itself or over other copies; not over the
-// one that the answer went to.
+// one that the answer went to, nor over what the call gives to go on with.
 func (e *Effects) copiedFrom(fn *ssa.Function, o Object, use versionUse) bool {
 	same := []Object{o}
 	for i := 0; i < len(same) && i < 12; i++ {
 		if same[i] == use.object {
 			return true
 		}
-		if use.at == use.write.Origin && use.write.Call.WritesInto >= 0 && same[i] == use.write.Object {
+		if use.at == use.write.Origin && use.write.Call.WritesInto >= 0 && same[i] == use.write.Object || isResultOf(same[i].Root, use.at) {
 			continue
 		}
 		for _, ev := range e.events[fn] {
@@ -76,6 +76,13 @@ func (e *Effects) copiedFrom(fn *ssa.Function, o Object, use versionUse) bool {
 		}
 	}
 	return false
+}
+
+// isResultOf tells whether a value is a result of a call.
+func isResultOf(v ssa.Value, at ssa.Instruction) bool {
+	call, ok := at.(*ssa.Call)
+	ex, extracted := v.(*ssa.Extract)
+	return ok && (v == call || extracted && ex.Tuple == call)
 }
 
 // comingFrom returns what a value can be on ways that have come over an instruction.
