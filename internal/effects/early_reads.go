@@ -3,6 +3,10 @@
 package effects
 
 import (
+	"go/token"
+	"slices"
+	"strings"
+
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -15,6 +19,8 @@ type EarlyRead struct {
 	At ssa.CallInstruction
 	// Start is the call that starts the cache, or the manager that holds it.
 	Start ssa.CallInstruction
+	// Go is the statement that starts the goroutine of the read, nil where the read is made before the start for certain.
+	Go *ssa.Go
 	// Because says where the client was made.
 	Because string
 }
@@ -32,15 +38,21 @@ func (e *Effects) EarlyReads() []EarlyRead {
 				continue
 			}
 			fresh, because := e.Freshness(ev)
-			if fresh != program.Cached || !e.Program.OnlyFromMain(fn) {
+			if fresh != program.Cached || !e.leadByMain(fn) {
 				continue // the server is asked, or something that runs later leads here as well
 			}
-			if at, start := e.beforeStart(site, 0); start != nil {
-				out = append(out, EarlyRead{Read: ev, At: at, Start: start, Because: because})
+			if at, start := e.beforeStart(nil, site); start != nil {
+				out = append(out, EarlyRead{Read: ev, At: at, Start: start, Because: because, Go: e.goneTo(site, 0)})
 			}
 		}
 	}
 	return out
+}
+
+// leadByMain tells whether nothing but main leads to a function, in whatever goroutine.
+func (e *Effects) leadByMain(fn *ssa.Function) bool {
+	entries := e.Program.EntriesOf(fn)
+	return len(entries) > 0 && !slices.ContainsFunc(entries, func(en *program.Entry) bool { return en.Kind != program.EntryMain && en.Kind != program.EntryTest })
 }
 
 // setupDepth bounds the calls between main and a read.
@@ -48,9 +60,9 @@ const setupDepth = 6
 
 // beforeStart climbs from a call to the function that starts a cache, and returns the call there with the start that
 // comes after it. All ways up must agree.
-func (e *Effects) beforeStart(site ssa.CallInstruction, depth int) (at, start ssa.CallInstruction) {
-	if _, ok := site.(*ssa.Call); !ok || depth > setupDepth {
-		return nil, nil // deferred, or a goroutine
+func (e *Effects) beforeStart(below []ssa.CallInstruction, site ssa.CallInstruction) (at, start ssa.CallInstruction) {
+	if _, deferred := site.(*ssa.Defer); deferred || len(below) > setupDepth {
+		return nil, nil
 	}
 	fn := site.Parent()
 	for other := range program.Sites(fn) {
@@ -67,17 +79,65 @@ func (e *Effects) beforeStart(site ssa.CallInstruction, depth int) (at, start ss
 	if start != nil {
 		return site, start
 	}
+	path := slices.Concat(below, []ssa.CallInstruction{site})
 	for _, edge := range e.Program.Callers(fn) {
-		if edge.Arg >= 0 || edge.How == program.Starts {
-			return nil, nil // a library decides when
+		if _, goes := edge.Site.(*ssa.Go); edge.Arg >= 0 || edge.How == program.Starts && (!goes || slices.ContainsFunc(path, e.takesItsTime)) {
+			return nil, nil // a library decides when, or the goroutine waits for something first
 		}
-		a, s := e.beforeStart(edge.Site, depth+1)
+		a, s := e.beforeStart(path, edge.Site)
 		if s == nil || at != nil && a != at {
 			return nil, nil
 		}
 		at, start = a, s
 	}
 	return at, start
+}
+
+// goneTo returns the go statement on the only way up to main from a call; nil if there is none.
+func (e *Effects) goneTo(site ssa.CallInstruction, depth int) *ssa.Go {
+	for _, edge := range e.Program.Callers(site.Parent()) {
+		if started, ok := edge.Site.(*ssa.Go); ok {
+			return started
+		}
+		if depth < setupDepth {
+			return e.goneTo(edge.Site, depth+1)
+		}
+	}
+	return nil
+}
+
+// takesItsTime tells whether a goroutine waits before a call, or makes it again and again: the cache may have been started by then.
+func (e *Effects) takesItsTime(site ssa.CallInstruction) bool {
+	if InLoop(site) {
+		return true
+	}
+	work := e.Work()
+	for _, b := range site.Parent().Blocks {
+		for _, instr := range b.Instrs {
+			if instr == site || !MayPrecede(instr, site) {
+				continue
+			}
+			switch x := instr.(type) {
+			case *ssa.Select:
+				return true
+			case *ssa.UnOp:
+				if x.Op == token.ARROW {
+					return true
+				}
+			case ssa.CallInstruction:
+				if work.At(x) != NoWork || work.Through(x) != nil || waitsInCall(x) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// waitsInCall knows calls that wait by their names: Sleep, Wait, WaitForCacheSync, Poll.
+func waitsInCall(site ssa.CallInstruction) bool {
+	t := program.Target(site)
+	return t != nil && (t.Name() == "Sleep" || strings.HasPrefix(t.Name(), "Wait") || strings.HasPrefix(t.Name(), "Poll") || t.Name() == "Lock")
 }
 
 // starts tells whether a call, or what it runs, starts a cache or waits for one.

@@ -9,7 +9,6 @@ import (
 	"go/types"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
-	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -37,8 +36,6 @@ type Effects struct {
 	apiParts map[*types.Named]bool
 	// apiPackages remembers which packages declare API objects.
 	apiPackages map[*types.Package]bool
-	// finalizers are the functions that change those of a kind; found when first asked for.
-	finalizers map[kube.Kind][]*ssa.Function
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
@@ -49,6 +46,7 @@ type Effects struct {
 	claims     []*Claim                         // made when first asked for
 	loads      map[program.FieldKey][]ssa.Value // made when first asked for
 	textOrder  *textOrder                       // made when first asked for
+	indexed    map[*ssa.Function]bool           // index functions; found when first asked for
 	parsed     map[string]bool                  // layouts by which own code reads times; found when first asked for
 	conc       concurrency                      // gathered when first asked for
 	memory     *memory.Memory                   // made when first asked for

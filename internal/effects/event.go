@@ -24,6 +24,8 @@ const (
 	Change
 	// Copy makes the object a copy of another: DeepCopy, DeepCopyInto, or an assignment of the whole.
 	Copy
+	// Borrow is a change of an element in a map or slice that another object took over from this one.
+	Borrow
 	// Spelled is what the data of a raw patch says about a field; the object in memory stays as it is.
 	Spelled
 )

@@ -28,8 +28,6 @@ type versionUse struct {
 	at     ssa.Instruction
 	object Object
 	write  *Event
-	// failed is set when the call at gives an error whenever it has made the request.
-	failed bool
 }
 
 // versions are the requests of a function after which the version in an object is old, and those that send it.
@@ -105,7 +103,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	if sendsVersion(ev) && ev.Retry == nil {
 		for _, o := range w.sources(fn, ev) {
-			v.sends = append(v.sends, versionUse{at: ev.At, object: o, write: ev})
+			v.sends = append(v.sends, versionUse{ev.At, o, ev})
 		}
 	}
 	if !storesObject(ev) || !w.changesAnything(fn, ev) {
@@ -113,7 +111,7 @@ func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	}
 	for _, o := range w.sources(fn, ev) {
 		if o != ev.Object || ev.Call.WritesInto < 0 {
-			v.bumps = append(v.bumps, versionUse{at: ev.At, object: o, write: ev})
+			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
 		}
 	}
 }
@@ -131,7 +129,7 @@ func (w *versionWalk) named(fn *ssa.Function, ev *Event, v *versions) {
 		}
 		o := Object{p.Root, p.Object.Base}
 		if k, ok := kube.KindOf(typeOfObject(o)); ok && k.Same(kind) {
-			v.bumps = append(v.bumps, versionUse{at: ev.At, object: o, write: ev})
+			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
 		}
 	}
 }
@@ -213,8 +211,7 @@ func (w *versionWalk) moved(fn *ssa.Function, edge program.Edge, inner []version
 		arg := program.ArgumentFor(edge, paramIndex(edge.Callee, param))
 		for _, at := range w.e.Places(fn, arg) {
 			o := Object{at.Root, concat(concat(at.Base, at.Path), use.object.Base)}
-			one := versionUse{at: edge.Site, object: o, write: use.write, failed: w.e.errs(use)}
-			if !slices.Contains(out, one) {
+			if one := (versionUse{edge.Site, o, use.write}); !slices.Contains(out, one) {
 				out = append(out, one)
 			}
 		}
@@ -235,7 +232,7 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 	}
 	call, ok := bump.at.(*ssa.Call)
 	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && !e.stopsByField(fn, call, send.at) &&
-		!(bump.failed && e.endsFailed(call, send.at)) && alike(bump.at, send.at) && e.stillNames(fn, bump, send)
+		alike(bump.at, send.at)
 }
 
 // renewed tells whether the object may get another version, or become another object, by what a test picks.

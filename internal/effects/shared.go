@@ -45,7 +45,7 @@ func (e *Effects) SharedChanges() []SharedChange {
 	for _, fn := range e.Program.Funcs {
 		for _, sh := range e.sharedIn(fn) {
 			for _, ev := range slices.Concat(e.events[fn], e.sorts(fn), e.answered(fn)) {
-				if ev.Kind == Change && sh.holds(ev) && ev.At != sh.At && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
+				if (ev.Kind == Change || ev.Kind == Borrow) && sh.holds(ev) && (sh.Handed || ev.At != sh.At) && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
 					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
 				}
 			}
@@ -71,7 +71,7 @@ func (sh Shared) holds(ev *Event) bool {
 // certain tells whether a change has one object only, in fn and in each function that leads to it: a variable that holds a
 // copy on some paths may hold it here.
 func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
-	if !e.oneObject(fn, ev.Origin, ev.At) {
+	if !e.oneObject(fn, ev, ev.At) {
 		return false
 	}
 	for i, site := range ev.Chain {
@@ -80,7 +80,7 @@ func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
 			at = ev.Chain[i+1]
 		}
 		for _, edge := range e.Program.Callees(site) {
-			if edge.Callee == at.Parent() && !e.oneObject(edge.Callee, ev.Origin, at) {
+			if edge.Callee == at.Parent() && !e.oneObject(edge.Callee, ev, at) {
 				return false
 			}
 		}
@@ -90,10 +90,11 @@ func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
 
 // oneObject tells whether a change has one object in the terms of fn, where it is made at an instruction: of several, all are
 // shared, or the others were made here.
-func (e *Effects) oneObject(fn *ssa.Function, origin, at ssa.Instruction) bool {
+func (e *Effects) oneObject(fn *ssa.Function, change *Event, at ssa.Instruction) bool {
+	origin, borrows := change.Origin, change.Kind == Borrow
 	var roots []ssa.Value
 	for _, ev := range e.events[fn] {
-		if (ev.Kind == Change || ev.Kind == Write) && ev.Origin == origin && ev.At == at && !slices.Contains(roots, ev.Root) {
+		if (ev.Kind == Borrow) == borrows && (borrows || ev.Kind == Change || ev.Kind == Write) && ev.Origin == origin && ev.At == at && !slices.Contains(roots, ev.Root) {
 			roots = append(roots, ev.Root)
 		}
 	}
@@ -156,7 +157,7 @@ func (e *Effects) listedTo(fn *ssa.Function) []Shared {
 func (e *Effects) handedIn(fn *ssa.Function) []Shared {
 	entry := e.Program.EntryAt(fn)
 	informed := entry != nil && entry.Kind == program.EntryInformer && !isTransform(fn.Signature)
-	if !informed && !filtersEvents(fn) {
+	if !informed && !filtersEvents(fn) && !e.indexes(fn) {
 		return nil
 	}
 	var out []Shared
@@ -171,10 +172,22 @@ func (e *Effects) handedIn(fn *ssa.Function) []Shared {
 	return out
 }
 
+// indexes tells whether a function computes the keys under which an informer's store keeps an object.
+func (e *Effects) indexes(fn *ssa.Function) bool {
+	if e.indexed == nil {
+		e.indexed = make(map[*ssa.Function]bool)
+		for _, index := range e.Program.Indexes() {
+			e.indexed[index.Func] = true
+		}
+	}
+	return e.indexed[fn]
+}
+
 // informs tells whether a parameter of that type carries an informer's object: any, an object, or an event about one.
 func (e *Effects) informs(t types.Type) bool {
 	if iface, ok := t.Underlying().(*types.Interface); ok {
-		return iface.NumMethods() == 0 || program.IsNamed(t, "sigs.k8s.io/controller-runtime/pkg/client", "Object")
+		version, _, _ := types.LookupFieldOrMethod(t, true, nil, "GetResourceVersion")
+		return iface.NumMethods() == 0 || version != nil // client.Object, metav1.Object
 	}
 	if e.isObject(t) {
 		return true

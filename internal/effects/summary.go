@@ -61,10 +61,12 @@ func (g *gatherer) instruction(instr ssa.Instruction) {
 		g.store(x)
 	case *ssa.MapUpdate:
 		g.change(x, x.Map, x.Map.Type(), "[]", g.e.DepsOf(g.fn, x.Value))
+		g.borrow(x, x.Map, "[]")
 	case ssa.CallInstruction:
 		if b, ok := x.Common().Value.(*ssa.Builtin); ok && b.Name() == "delete" {
 			m := x.Common().Args[0]
 			g.change(x, m, m.Type(), "[]", g.e.DepsOf(g.fn, x.Common().Args[1]))
+			g.borrow(x, m, "[]")
 		}
 		g.call(x)
 	}
@@ -90,6 +92,7 @@ func (g *gatherer) store(x *ssa.Store) {
 	switch addr.(type) {
 	case *ssa.FieldAddr, *ssa.IndexAddr:
 		g.change(x, addr, addr.Type(), "", g.e.DepsOf(g.fn, x.Val))
+		g.borrow(x, addr, "")
 	case *ssa.UnOp, *ssa.Parameter:
 		// *p = v: p may point into an object.
 		g.change(x, addr, addr.Type(), "", g.e.DepsOf(g.fn, x.Val))

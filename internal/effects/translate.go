@@ -21,7 +21,7 @@ func (g *gatherer) through(edge program.Edge, row *kube.Call) {
 	results := g.results(edge)
 	t := &translation{g: g, edge: edge, results: results}
 	for _, ev := range inner {
-		if len(ev.Chain) >= maxChain || ev.Kind == Change && isCopier(edge.Callee) {
+		if len(ev.Chain) >= maxChain || (ev.Kind == Change || ev.Kind == Borrow) && isCopier(edge.Callee) {
 			continue
 		}
 		for _, moved := range t.event(ev) {
@@ -128,12 +128,12 @@ func (t *translation) event(ev *Event) []*Event {
 	if ev.Root == nil {
 		return nil // a write without an object stays with the function that makes it
 	}
-	partial := ev.Partial
+	partial, ofPart := ev.Partial, ev.changes() || ev.Kind == Borrow
 	objects := t.place(Place{Object: ev.Object, Path: ev.Path})
 	if len(objects) == 0 {
 		objects, partial = t.converted(ev), true
 	}
-	if ev.changes() {
+	if ofPart {
 		objects = slices.DeleteFunc(slices.Clone(objects), func(at Place) bool { return !t.g.relevant(at) })
 	}
 	if len(objects) == 0 {
@@ -147,7 +147,7 @@ func (t *translation) event(ev *Event) []*Event {
 		moved.At = t.edge.Site
 		moved.Chain = slices.Concat([]ssa.CallInstruction{t.edge.Site}, ev.Chain)
 		moved.Object, moved.Path, moved.Partial = at.Object, at.Path, partial
-		if !ev.changes() {
+		if !ofPart {
 			moved.Object, moved.Path = Object{at.Root, concat(at.Base, at.Path)}, ""
 		}
 		moved.Base, moved.callee, moved.by, moved.deps, moved.guards = base, ev, t, nil, nil

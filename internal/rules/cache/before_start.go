@@ -14,7 +14,7 @@ import (
 
 var beforeStart = &rule.Rule{
 	ID:        "cache/before-start",
-	Title:     "a cache is read before it is started",
+	Title:     "a cache is read before it is started, or is never filled",
 	Checklist: []string{"3.2"},
 	Severity:  finding.High,
 	Needs:     rule.Program,
@@ -29,6 +29,16 @@ func checkBeforeStart(pass *rule.Pass) {
 			reportEarlyRead(pass, early)
 		}
 	}
+	for _, wait := range pass.Effects.EmptyWaits() {
+		if pass.Reviewed(wait.Parent()) {
+			reportEmptyWait(pass, wait)
+		}
+	}
+	for _, late := range pass.Effects.LateInformers() {
+		if pass.Reviewed(late.Ask.Parent()) {
+			reportLate(pass, late)
+		}
+	}
 }
 
 func reportEarlyRead(pass *rule.Pass, early effects.EarlyRead) {
@@ -41,6 +51,10 @@ func reportEarlyRead(pass *rule.Pass, early effects.EarlyRead) {
 	}
 	main.Step(read.Pos(), "reads the "+kind+" from the cache", "no informer runs yet: ErrCacheNotStarted, or nothing from a lister")
 	main.Step(early.Start.Pos(), "starts the manager", "only now the cache is filled")
+	if early.Go != nil {
+		reportEarlyGoroutine(pass, early, s)
+		return
+	}
 	s.Outcome("the read never gives what the API server has, however often the process is started")
 	pass.Report(rule.Report{
 		Func: fn, Pos: pass.Program.Start(read.Origin.(ssa.CallInstruction)),
@@ -54,6 +68,30 @@ func reportEarlyRead(pass *rule.Pass, early effects.EarlyRead) {
 		Fix: rule.Fix{
 			Description: "read from the API server, or in a runnable that the manager starts when its caches have synced",
 			Sketch:      "mgr.GetAPIReader().Get(ctx, key, obj)",
+		},
+	})
+}
+
+// reportEarlyGoroutine tells of a goroutine that reads before the manager has been started, or at the same moment.
+func reportEarlyGoroutine(pass *rule.Pass, early effects.EarlyRead, s *rule.Scenario) {
+	read, fn, kind := early.Read, early.Read.Func(), readKind(early.Read)
+	where := pass.Where(fn)
+	s.Outcome("the goroutine, which is started once, ends with the error")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(read.Origin.(ssa.CallInstruction)),
+		Severity: finding.High, Reason: "the goroutine waits for nothing before it reads",
+		Message: fmt.Sprintf("a goroutine that is started before the manager reads the %s from its cache (client: %s) at once; the cache has most likely not been started, and says so with an error",
+			kind, early.Because),
+		About:  "early goroutine " + kind,
+		Domain: where.Domain, Proof: where.Proof,
+		Related: []rule.Related{
+			{Func: early.Go.Parent(), Pos: early.Go.Pos(), Message: "the goroutine is started here"},
+			{Func: early.Start.Parent(), Pos: early.Start.Pos(), Message: "the manager is started here"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "read from the API server, or in a runnable that the manager starts when its caches have synced",
+			Sketch:      "mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { … }))",
 		},
 	})
 }

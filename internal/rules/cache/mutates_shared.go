@@ -89,11 +89,15 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 	if !slices.ContainsFunc(append(more, c), func(c effects.SharedChange) bool { return !pass.Effects.FixedAndUnread(c) }) {
 		severity, reason = finding.Medium, "it is set to constants, which no other code in sight reads"
 	}
+	how := "without a copy"
+	if ev.Kind == effects.Borrow {
+		how = "through an object that took it over by value"
+	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: ev.Pos(),
 		Severity: severity, Reason: reason,
-		Message: fmt.Sprintf("%s of %s, the informer's own object, is changed without a copy; its other readers race with it, and the cache no longer says what the API server has",
-			field, c.Shared.From),
+		Message: fmt.Sprintf("%s of %s, the informer's own object, is changed %s; its other readers race with it, and the cache no longer says what the API server has",
+			field, c.Shared.From, how),
 		About:  "shared " + field,
 		Domain: where.Domain, Proof: where.Proof,
 		Related:  related,

@@ -21,4 +21,5 @@ var Rules = []*rule.Rule{
 	zone,
 	skew,
 	swapped,
+	squared,
 }

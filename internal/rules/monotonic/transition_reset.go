@@ -25,6 +25,7 @@ var transitionReset = &rule.Rule{
 
 func checkTransitionReset(pass *rule.Pass) {
 	checkTransitionHelpers(pass)
+	checkTransitionStamps(pass)
 	told := make(once)
 	for _, s := range pass.Effects.Stories {
 		w := where(pass, s)
@@ -38,7 +39,7 @@ func checkTransitionReset(pass *rule.Pass) {
 			if effects.ClassAt(s.Type(), ch.Path) != kube.Conditions || ch.Call != nil || !ch.Deps().Now || ch.Deps().Append {
 				continue // no list of conditions, a library that compares, or one that extends it
 			}
-			if s.FromOld(ch) || tested(ch, ch.Path) || tested(s.Write, ch.Path) || told.again(ch.Origin) {
+			if s.FromOld(ch) || tested(ch, ch.Path) || tested(s.Write, ch.Path) || effects.ComparesConditions(ch.Func()) || told.again(ch.Origin) {
 				continue // compared with the stored conditions
 			}
 			reportReset(pass, s, ch, w)

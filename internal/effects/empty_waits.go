@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// EmptyWaits returns the calls of own code that wait until caches have synced, and name none: they return at once. In source
+// order.
+func (e *Effects) EmptyWaits() []*ssa.Call {
+	var out []*ssa.Call
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		for site := range program.Sites(fn) {
+			call, ok := site.(*ssa.Call)
+			t := program.Target(site)
+			if !ok || t == nil || t.Pkg() == nil || kubePath(t.Pkg().Path()) != toolsCachePath || !t.Signature().Variadic() {
+				continue
+			}
+			switch t.Name() {
+			case "WaitForCacheSync", "WaitForNamedCacheSync", "WaitForNamedCacheSyncWithContext", "WaitFor":
+				if list := call.Call.Args[len(call.Call.Args)-1]; program.IsNil(list) {
+					out = append(out, call)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// LateInformer is an informer that is asked of a factory after the factory was started, and that nothing starts.
+type LateInformer struct {
+	// Ask is the call of Informer or Lister, Start the start before it.
+	Ask, Start *ssa.Call
+	// What spells the informer, such as Core().V1().Pods().
+	What string
+}
+
+// LateInformers returns these informers, in source order: factories start what was asked of them by then.
+func (e *Effects) LateInformers() []LateInformer {
+	var out []LateInformer
+	for _, fn := range e.Program.Funcs {
+		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
+			continue
+		}
+		starts := factoryStarts(fn)
+		if len(starts) == 0 {
+			continue
+		}
+		for site := range program.Sites(fn) {
+			ask, ok := site.(*ssa.Call)
+			if !ok {
+				continue
+			}
+			factory, what := askedOf(ask)
+			if factory == nil || runByHand(ask, 0) {
+				continue
+			}
+			if start := e.onlyStartedBefore(fn, starts, ask, factory); start != nil && !askedEarlier(fn, start, factory, what) {
+				out = append(out, LateInformer{Ask: ask, Start: start, What: what})
+			}
+		}
+	}
+	return out
+}
+
+// factoryStarts returns the starts of shared informer factories in a function.
+func factoryStarts(fn *ssa.Function) []*ssa.Call {
+	var out []*ssa.Call
+	for site := range program.Sites(fn) {
+		call, ok := site.(*ssa.Call)
+		if t := program.Target(site); ok && t != nil && t.Name() == "Start" && isFactory(program.Receiver(site)) {
+			out = append(out, call)
+		}
+	}
+	return out
+}
+
+// isFactory knows the factories that informer-gen makes.
+func isFactory(v ssa.Value) bool {
+	if v == nil {
+		return false
+	}
+	named := program.Named(v.Type())
+	return named != nil && slices.Contains([]string{"SharedInformerFactory", "DynamicSharedInformerFactory"}, named.Obj().Name())
+}
+
+// askedOf returns the factory that an informer or lister is asked of, and how it is spelled.
+func askedOf(ask *ssa.Call) (factory ssa.Value, what string) {
+	t := program.Target(ask)
+	if t == nil || t.Name() != "Informer" && t.Name() != "Lister" {
+		return nil, ""
+	}
+	v := program.Receiver(ask)
+	for range 4 {
+		call, ok := v.(*ssa.Call)
+		if !ok {
+			return nil, ""
+		}
+		t, recv := program.Target(call), program.Receiver(call)
+		if t == nil || recv == nil {
+			return nil, ""
+		}
+		if what = t.Name() + "()." + what; isFactory(recv) {
+			return recv, what
+		}
+		v = recv
+	}
+	return nil, ""
+}
+
+// runByHand tells whether an informer is started by its own Run, or given to somebody who may.
+func runByHand(ask *ssa.Call, depth int) bool {
+	if program.Target(ask).Name() == "Lister" {
+		return false
+	}
+	return slices.ContainsFunc(refs(ask), func(ref ssa.Instruction) bool {
+		site, ok := ref.(ssa.CallInstruction)
+		if !ok {
+			return true // kept for later
+		}
+		t := program.Target(site)
+		return t == nil || program.Receiver(site) != ask || t.Name() == "Run" || t.Name() == "RunWithContext"
+	})
+}
+
+// onlyStartedBefore returns the start of a factory on each way to an ask, when it is not started again and nobody else may do so.
+func (e *Effects) onlyStartedBefore(fn *ssa.Function, starts []*ssa.Call, ask *ssa.Call, factory ssa.Value) *ssa.Call {
+	var before *ssa.Call
+	for _, start := range starts {
+		switch recv := program.Receiver(start); {
+		case !e.sameTime(recv, factory):
+			continue
+		case MayPrecede(ask, start):
+			return nil
+		case MustPrecede(start, ask):
+			before = start
+		}
+	}
+	if before == nil || handsFactoryOn(fn, before, factory) {
+		return nil
+	}
+	return before
+}
+
+// handsFactoryOn tells whether a factory is no local variable of the function, or is given to anybody.
+func handsFactoryOn(fn *ssa.Function, start *ssa.Call, factory ssa.Value) bool {
+	call, ok := factory.(*ssa.Call)
+	if !ok {
+		return true // a field or a parameter: others may start it again
+	}
+	return slices.ContainsFunc(refs(call), func(ref ssa.Instruction) bool {
+		site, ok := ref.(ssa.CallInstruction)
+		return !ok || program.Receiver(site) != call
+	})
+}
+
+// askedEarlier tells whether the same informer was asked of the factory before its start.
+func askedEarlier(fn *ssa.Function, start *ssa.Call, factory ssa.Value, what string) bool {
+	for site := range program.Sites(fn) {
+		ask, ok := site.(*ssa.Call)
+		if !ok || !MayPrecede(ask, start) {
+			continue
+		}
+		if other, spelled := askedOf(ask); other == factory && spelled == what {
+			return true
+		}
+	}
+	return false
+}

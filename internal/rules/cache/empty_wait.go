@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cache
+
+import (
+	"fmt"
+
+	"github.com/replicavet/replicavet/internal/effects"
+	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
+	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
+)
+
+// reportEmptyWait tells of a wait for caches that names none.
+func reportEmptyWait(pass *rule.Pass, wait *ssa.Call) {
+	fn, name := wait.Parent(), program.Target(wait).Name()
+	where := pass.Where(fn)
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(fn), where.Runs())
+	a.Step(wait.Pos(), "waits until no cache at all has synced", "returns true at once")
+	a.Step(wait.Pos(), "goes on", "the caches are still empty")
+	s.Outcome("what is there already counts as missing until the caches have been filled")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(wait), Severity: finding.High, Reason: "it is the same at each start",
+		Message: fmt.Sprintf("%s calls %s without any function that says whether a cache has synced: it returns at once, and the work begins on empty caches", program.Name(fn), name),
+		About:   "empty " + name,
+		Domain:  where.Domain, Proof: where.Proof,
+		Scenario: s,
+		Fix:      rule.Fix{Description: "name the caches", Sketch: "cache.WaitForCacheSync(stop, informer.HasSynced)"},
+	})
+}
+
+// reportLate tells of an informer that nothing starts.
+func reportLate(pass *rule.Pass, late effects.LateInformer) {
+	fn := late.Ask.Parent()
+	where := pass.Where(fn)
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(fn), where.Runs())
+	a.Step(late.Start.Pos(), "starts the factory", "what was asked of it so far runs")
+	a.Step(late.Ask.Pos(), "asks the factory for "+late.What+program.Target(late.Ask).Name(), "a new informer, which nothing starts")
+	s.Outcome("its cache stays empty, and its handlers are never called")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(late.Ask), Severity: finding.High, Reason: "it is the same at each start",
+		Message: fmt.Sprintf("%s asks the factory for %s%s after its start, and does not start it again: the informer never runs", program.Name(fn), late.What, program.Target(late.Ask).Name()),
+		About:   "late " + late.What,
+		Domain:  where.Domain, Proof: where.Proof,
+		Related:  []rule.Related{{Func: late.Start.Parent(), Pos: late.Start.Pos(), Message: "the factory is started here"}},
+		Scenario: s,
+		Fix:      rule.Fix{Description: "ask before the factory is started, or start it again", Sketch: "factory.Start(stop) // starts what was asked since"},
+	})
+}
