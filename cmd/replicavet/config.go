@@ -43,6 +43,9 @@ func runConfig(_ context.Context, inv *invocation) int {
 		for _, c := range o.Config.Calls {
 			fmt.Fprintf(&b, "calls       %s is like %s %s:%d\n", c.Name, c.Like, o.Config.File, c.Line)
 		}
+		for _, d := range o.Config.Entries {
+			fmt.Fprintf(&b, "entries     %s runs %s %s:%d\n", d, d.Domain, o.Config.File, d.Line)
+		}
 		for _, i := range o.Config.Ignore {
 			fmt.Fprintf(&b, "ignore      %-22s %s:%d\n", strings.Join(append(i.Rules, i.Paths...), " "), o.Config.File, i.Line)
 		}

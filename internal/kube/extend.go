@@ -50,6 +50,13 @@ func learnedRow(key symbol) *Call {
 	return learned.rows[key]
 }
 
+// ParseSymbol reads the name of a function or method, such as example.com/lib/store.Client.Save: import path, receiver,
+// which is empty for functions, and name. ok is false for what is no symbol.
+func ParseSymbol(text string) (pkg, recv, name string, ok bool) {
+	s, ok := parseSymbol(text)
+	return s.pkg, s.recv, s.name, ok
+}
+
 // parseSymbol reads path.Name and path.Receiver.Name. A receiver is told from the end of a path such as gopkg.in/x.v2
 // by its capital letter, which all exported types have.
 func parseSymbol(text string) (symbol, bool) {

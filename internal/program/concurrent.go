@@ -255,6 +255,8 @@ func (c *Concurrency) entryParallel(e *Entry) (bool, string) {
 		return c.severalControllers(e)
 	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
 		return true, string(e.Kind) + "s run at the same time, one goroutine a request"
+	case EntryDeclared:
+		return e.parallel, "the project says that several calls run at the same time"
 	case EntryMetrics:
 		return true, "each scrape collects the metrics in a goroutine of its own"
 	}

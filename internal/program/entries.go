@@ -29,6 +29,7 @@ const (
 	EntryElected   EntryKind = "leader callback"
 	EntryProbe     EntryKind = "health check"
 	EntryMetrics   EntryKind = "metrics collector"
+	EntryDeclared  EntryKind = "entry point" // the project tells of it
 	EntryTest      EntryKind = "test"
 )
 
@@ -49,6 +50,8 @@ type Entry struct {
 	// Requeues is set when the framework calls the entry again after it returned an error.
 	Requeues bool
 
+	// parallel is set where the project says that calls of it run at the same time.
+	parallel bool
 	// sites are the calls that hand the entry to its framework, as far as they are seen.
 	sites []ssa.CallInstruction
 }
@@ -62,7 +65,7 @@ func (e *Entry) Parallel() bool {
 	case EntryWebhook, EntryHTTP, EntryGRPC, EntryProbe:
 		return true
 	}
-	return false
+	return e.parallel
 }
 
 type finder struct {
@@ -72,9 +75,11 @@ type finder struct {
 	needs map[*types.Named]*bool
 }
 
-// findEntries collects the entry points: registrations first, because they say more, then by the shape of methods.
-func (p *Program) findEntries() {
+// findEntries collects the entry points: those that the project tells of, then registrations, because they say more, then
+// by the shape of methods.
+func (p *Program) findEntries(declared []Declared) {
 	f := &finder{p: p, found: make(map[*ssa.Function]*Entry), needs: make(map[*types.Named]*bool)}
+	f.declaredEntries(declared)
 	for _, fn := range p.Funcs {
 		for site := range Sites(fn) {
 			f.registration(site)

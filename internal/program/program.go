@@ -75,8 +75,9 @@ type Program struct {
 	managerWide *workers
 }
 
-// Build makes the program from loaded code. It never fails: what cannot be built is a row in Errors.
-func Build(code *load.Code) *Program {
+// Build makes the program from loaded code, with the entry points that the project tells of. It never fails: what cannot be
+// built is a row in Errors.
+func Build(code *load.Code, declared ...Declared) *Program {
 	p := &Program{
 		Code:    code,
 		Fset:    code.Fset,
@@ -99,7 +100,7 @@ func Build(code *load.Code) *Program {
 	p.stores = indexStores(p.Funcs)
 	p.calls = p.indexCalls()
 	p.findManagers()
-	p.findEntries()
+	p.findEntries(declared)
 	p.spreadDomains()
 	return p
 }

@@ -28,6 +28,9 @@ func (o *Options) key(ctx context.Context) (string, error) {
 		for _, c := range o.Config.Calls {
 			fmt.Fprintf(&salt, "%q is like %q\n", c.Name, c.Like)
 		}
+		for _, d := range o.Config.Entries {
+			fmt.Fprintf(&salt, "%q runs %s %t %s:%d\n", d, d.Domain, d.Parallel, d.File, d.Line)
+		}
 	}
 	root, err := filepath.EvalSymlinks(o.Load.Dir)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/program"
 )
 
 // ConfigName is the name of the configuration file.
@@ -30,6 +31,8 @@ type Config struct {
 	Ignore []Ignore
 	// Calls say what calls of libraries mean that the API model does not know.
 	Calls []Call
+	// Entries are entry points that the program is not known to have.
+	Entries []program.Declared
 	// Lines tells where each setting stands, by its key.
 	Lines map[string]int
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/kube"
+	"github.com/replicavet/replicavet/internal/program"
 )
 
 // configVersion is the version of the configuration's form.
@@ -56,6 +58,7 @@ func parseConfig(file string, data []byte) (*Config, error) {
 		"rules":    func(n *yaml.Node) { p.rules(n, c) },
 		"ignore":   func(n *yaml.Node) { p.ignores(n, c) },
 		"calls":    func(n *yaml.Node) { p.calls(n, c) },
+		"entries":  func(n *yaml.Node) { p.entries(n, c) },
 	}, func(key string, n *yaml.Node) { c.Lines[key] = n.Line })
 	if _, ok := c.Lines["version"]; !ok && len(p.errs) == 0 {
 		p.fail(top, "no version: begin with `version: 1`")
@@ -202,6 +205,37 @@ func (p *parser) calls(n *yaml.Node, c *Config) {
 			continue
 		}
 		c.Calls = append(c.Calls, one)
+	}
+}
+
+// runs are the domains that an entry point can be told to run in.
+var runs = []program.Domain{program.EveryReplica, program.LeaderOnly, program.StartUp}
+
+// entries reads entry points that the program is not known to have.
+func (p *parser) entries(n *yaml.Node, c *Config) {
+	for _, item := range p.list(n) {
+		one := program.Declared{File: c.File, Line: item.Line}
+		p.mapping(item, map[string]func(*yaml.Node){
+			"name": func(n *yaml.Node) {
+				ok := false
+				if one.Pkg, one.Recv, one.Name, ok = kube.ParseSymbol(n.Value); !ok {
+					p.fail(n, "%q is no function or method: write it as example.com/lib/plugin.Handler.Handle", n.Value)
+				}
+			},
+			"runs": func(n *yaml.Node) {
+				i := slices.IndexFunc(runs, func(d program.Domain) bool { return d.String() == n.Value })
+				if i < 0 {
+					p.fail(n, "%q: use every-replica, leader-only or start-up", n.Value)
+					return
+				}
+				one.Domain = runs[i]
+			},
+			"parallel": func(n *yaml.Node) { p.boolean(n, &one.Parallel) },
+		}, nil)
+		if len(p.errs) == 0 && (one.Name == "" || one.Domain == program.Unknown) {
+			p.fail(item, "an entry point needs a name, and where it runs: every-replica, leader-only or start-up")
+		}
+		c.Entries = append(c.Entries, one)
 	}
 }
 

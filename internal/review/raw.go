@@ -36,7 +36,7 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 		return nil, err
 	}
 	o.progress("program")
-	p := program.Build(code)
+	p := program.Build(code, o.declared()...)
 	o.progress("effects")
 	e := effects.Build(p)
 	o.progress("rules")
@@ -65,6 +65,14 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 	}
 	r.Sort()
 	return &raw{r, directives(p), sums(p, r.Findings)}, nil
+}
+
+// declared returns the entry points that the configuration tells of.
+func (o *Options) declared() []program.Declared {
+	if o.Config == nil {
+		return nil
+	}
+	return o.Config.Entries
 }
 
 // ruleIDs returns the ids of rules, sorted.
