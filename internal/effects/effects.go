@@ -9,6 +9,7 @@ import (
 	"go/types"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -36,6 +37,8 @@ type Effects struct {
 	apiParts map[*types.Named]bool
 	// apiPackages remembers which packages declare API objects.
 	apiPackages map[*types.Package]bool
+	// finalizers are the functions that change those of a kind; found when first asked for.
+	finalizers map[kube.Kind][]*ssa.Function
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 

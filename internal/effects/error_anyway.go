@@ -16,10 +16,15 @@ func (e *Effects) FailsAnyway(f ErrorFate) bool {
 	if f.Kind != ErrorDropped || en == nil || !en.Requeues || f.At.Block() == nil {
 		return false
 	}
+	return errsAfter(f.At)
+}
+
+// errsAfter tells whether a function returns an error whatever way it takes from an instruction.
+func errsAfter(at ssa.Instruction) bool {
 	returns := 0
-	for _, b := range f.Func.Blocks {
+	for _, b := range at.Parent().Blocks {
 		ret, ok := last(b).(*ssa.Return)
-		if !ok || b != f.At.Block() && !reaches(f.At.Block(), b) {
+		if !ok || b != at.Block() && !reaches(at.Block(), b) {
 			continue
 		}
 		if returns++; len(ret.Results) == 0 || !surelyError(returned(ret, len(ret.Results)-1), b, 0) {

@@ -26,6 +26,12 @@ func (e *Effects) FailureBlocks(call *ssa.Call) []*ssa.BasicBlock {
 			switch x := ref.(type) {
 			case *ssa.Phi:
 				follow(x)
+			case *ssa.Store:
+				if x.Val == v {
+					for _, load := range loadsRightAfter(x) {
+						follow(load)
+					}
+				}
 			case *ssa.BinOp:
 				heads = append(heads, failedSides(x)...)
 			}
@@ -38,6 +44,28 @@ func (e *Effects) FailureBlocks(call *ssa.Call) []*ssa.BasicBlock {
 			if head.Dominates(b) {
 				out = append(out, b)
 				break
+			}
+		}
+	}
+	return out
+}
+
+// loadsRightAfter returns the loads of a local variable, in the block of a store to it, that give what was stored.
+func loadsRightAfter(st *ssa.Store) []ssa.Value {
+	if _, local := st.Addr.(*ssa.Alloc); !local {
+		return nil
+	}
+	var out []ssa.Value
+	after := false
+	for _, instr := range st.Block().Instrs {
+		switch x := instr.(type) {
+		case *ssa.Store:
+			if x.Addr == st.Addr {
+				after = x == st
+			}
+		case *ssa.UnOp:
+			if after && x.Op == token.MUL && x.X == st.Addr {
+				out = append(out, x)
 			}
 		}
 	}

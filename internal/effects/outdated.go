@@ -28,6 +28,8 @@ type versionUse struct {
 	at     ssa.Instruction
 	object Object
 	write  *Event
+	// failed is set when the call at gives an error whenever it has made the request.
+	failed bool
 }
 
 // versions are the requests of a function after which the version in an object is old, and those that send it.
@@ -103,7 +105,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	if sendsVersion(ev) && ev.Retry == nil {
 		for _, o := range w.sources(fn, ev) {
-			v.sends = append(v.sends, versionUse{ev.At, o, ev})
+			v.sends = append(v.sends, versionUse{at: ev.At, object: o, write: ev})
 		}
 	}
 	if !storesObject(ev) || !w.changesAnything(fn, ev) {
@@ -111,7 +113,7 @@ func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	}
 	for _, o := range w.sources(fn, ev) {
 		if o != ev.Object || ev.Call.WritesInto < 0 {
-			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
+			v.bumps = append(v.bumps, versionUse{at: ev.At, object: o, write: ev})
 		}
 	}
 }
@@ -129,7 +131,7 @@ func (w *versionWalk) named(fn *ssa.Function, ev *Event, v *versions) {
 		}
 		o := Object{p.Root, p.Object.Base}
 		if k, ok := kube.KindOf(typeOfObject(o)); ok && k.Same(kind) {
-			v.bumps = append(v.bumps, versionUse{ev.At, o, ev})
+			v.bumps = append(v.bumps, versionUse{at: ev.At, object: o, write: ev})
 		}
 	}
 }
@@ -211,7 +213,8 @@ func (w *versionWalk) moved(fn *ssa.Function, edge program.Edge, inner []version
 		arg := program.ArgumentFor(edge, paramIndex(edge.Callee, param))
 		for _, at := range w.e.Places(fn, arg) {
 			o := Object{at.Root, concat(concat(at.Base, at.Path), use.object.Base)}
-			if one := (versionUse{edge.Site, o, use.write}); !slices.Contains(out, one) {
+			one := versionUse{at: edge.Site, object: o, write: use.write, failed: w.e.errs(use)}
+			if !slices.Contains(out, one) {
 				out = append(out, one)
 			}
 		}
@@ -232,7 +235,7 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 	}
 	call, ok := bump.at.(*ssa.Call)
 	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && !e.stopsByField(fn, call, send.at) &&
-		alike(bump.at, send.at)
+		!(bump.failed && e.endsFailed(call, send.at)) && alike(bump.at, send.at) && e.stillNames(fn, bump, send)
 }
 
 // renewed tells whether the object may get another version, or become another object, by what a test picks.

@@ -248,6 +248,9 @@ func (s *Story) Source(o Object) bool {
 // FromOld tells whether the new value of a change is computed from what the object held there before: a counter, an
 // appended list, a maximum.
 func (s *Story) FromOld(ch *Event) bool {
+	if part, inner := s.within(ch); part != nil {
+		return part.FromOld(inner) // the caller cannot tell the objects apart that it may be given
+	}
 	for _, p := range ch.Deps().Places {
 		if p.Path != "" && s.Source(p.Object) && (Under(p.Path, ch.Path) || Under(ch.Path, p.Path) && !isHalf(p.Path)) {
 			return true
@@ -348,47 +351,6 @@ func (s *Story) Merges(ch *Event) bool {
 func (s *Story) Replaces(ch *Event) (list string, ok bool) {
 	list, ok = ListAt(s.Type(), ch.Path)
 	return list, ok && !s.Merges(ch)
-}
-
-// Outside tells whether a list has writers that no program owns: finalizers and owner references of any object, and the
-// lists of built-in kinds, which users, kubelets and other controllers write too.
-func (s *Story) Outside(list string) bool {
-	if list == "Finalizers" || list == "OwnerReferences" {
-		return true
-	}
-	k, ok := s.Kind()
-	return ok && k.BuiltIn()
-}
-
-// Rival returns a row of the ledger, other than that of the story, that writes the field at path (or a part or the whole
-// of it) of the same kind from an entry point that does not lead to the story: the two can run at the same time. It is
-// nil when there is none.
-func (s *Story) Rival(path string) *Entry {
-	kind, ok := s.Kind()
-	if !ok {
-		return nil
-	}
-	mine := make(map[*program.Entry]bool)
-	for _, en := range s.e.Program.EntriesOf(s.Write.At.Parent()) {
-		mine[en] = true
-	}
-	for _, row := range s.e.Writers(kind, path, s.e.EntryOf(s)) {
-		if row.Call.Effect == kube.Create || row.Call.Effect == kube.Delete || row.Call.Effect == kube.DeleteCollection {
-			continue
-		}
-		if s.Write.Call.Effect.OnStatus() && !row.Call.Effect.OnStatus() {
-			continue // the kind has a status subresource, and the row does not write through it
-		}
-		if kind.ManyUses() && s.e.Program.Package(row.Site.Parent()) != s.e.Program.Package(s.Write.At.Parent()) {
-			continue // most likely another object
-		}
-		for _, en := range s.e.Program.EntriesOf(row.Site.Parent()) {
-			if !mine[en] && en.Domain != program.Test && en.Domain != program.StartUp {
-				return row
-			}
-		}
-	}
-	return nil
 }
 
 // EntryOf returns the row of the ledger that a story belongs to, or nil.

@@ -167,6 +167,30 @@ func (k Kind) ManyUses() bool {
 // BuiltIn reports whether the kind is served by the API server itself. Strategic merge works for these only.
 func (k Kind) BuiltIn() bool { return strings.HasPrefix(k.Pkg, "k8s.io/api/") }
 
+// Finalized reports whether controllers that belong to no program under review put finalizers on objects of a built-in kind: what is
+// attached to machines, volumes and load balancers, and what many controllers keep for their own. Nobody is known to do so with
+// workloads, roles and configurations.
+func (k Kind) Finalized() bool {
+	return slices.Contains([]string{"Node", "Namespace", "Pod", "PersistentVolume", "PersistentVolumeClaim", "Service", "Ingress", "Secret", "VolumeAttachment", "ResourceClaim"}, k.Name)
+}
+
+// FixedList reports whether the API server refuses every change of a list of a stored object but to parts of its elements.
+// Source: k8s.io/kubernetes/pkg/apis/core/validation, ValidatePodUpdate; pkg/apis/batch/validation, ValidateJobSpecUpdate.
+func (k Kind) FixedList(path string) bool {
+	if !k.BuiltIn() {
+		return false
+	}
+	switch k.Name {
+	case "Pod":
+		return strings.HasPrefix(path, "Spec.") && path != "Spec.Tolerations" && path != "Spec.SchedulingGates"
+	case "Job":
+		return strings.HasPrefix(path, "Spec.Template.Spec.") && path != "Spec.Template.Spec.Tolerations" && path != "Spec.Template.Spec.SchedulingGates"
+	case "StatefulSet":
+		return strings.HasPrefix(path, "Spec.VolumeClaimTemplates")
+	}
+	return false
+}
+
 // Stored reports whether the API server keeps what is created of the kind. Reviews of tokens, access and admission are
 // questions in the shape of an object.
 func (k Kind) Stored() bool {

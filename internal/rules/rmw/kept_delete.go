@@ -26,7 +26,7 @@ func checkKeptDeletes(pass *rule.Pass) {
 			continue // looked at again; or the server compares
 		}
 		for _, name := range namesOf(pass, row) {
-			if kept := queued(pass, name); kept != nil && !looksAgain(pass, row.Site, kept) {
+			if kept := queued(pass, name); kept != nil && oneRun(pass, kept, row.Site) && !looksAgain(pass, row.Site, kept) {
 				reportKeptDelete(pass, row, kept)
 				break
 			}
@@ -65,12 +65,23 @@ func namesOf(pass *rule.Pass, row *effects.Entry) []ssa.Value {
 // queued returns the receive from a channel, or the call of a work queue, that a name comes from; nil if it comes from
 // elsewhere.
 func queued(pass *rule.Pass, name ssa.Value) ssa.Value {
-	for _, src := range append([]ssa.Value{name}, pass.Program.Sources(name).Values...) {
-		if kept := takenOut(pass, src, 0); kept != nil && !ofMap(kept) {
-			return kept
-		}
+	kept := takenOut(pass, name, 0)
+	if kept == nil {
+		kept = fromSources(pass, name, -1)
 	}
-	return nil
+	if kept == nil || ofMap(kept) {
+		return nil
+	}
+	return kept
+}
+
+// oneRun tells whether one entry point leads both to where a name is taken out and to the request.
+func oneRun(pass *rule.Pass, kept ssa.Value, site ssa.CallInstruction) bool {
+	if kept.Parent() == site.Parent() {
+		return true
+	}
+	taken := pass.Program.EntriesOf(kept.Parent())
+	return slices.ContainsFunc(pass.Program.EntriesOf(site.Parent()), func(en *program.Entry) bool { return slices.Contains(taken, en) })
 }
 
 // ofMap tells whether a value is met in a loop over a map: what the code has noted of its own doing, as a rule.

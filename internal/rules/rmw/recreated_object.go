@@ -97,10 +97,8 @@ func keptName(pass *rule.Pass, read ssa.CallInstruction) ssa.Value {
 		if arg == nil || !isKey(arg.Type()) {
 			continue
 		}
-		for _, src := range pass.Program.Sources(arg).Values {
-			if kept := takenOut(pass, src, 0); kept != nil {
-				return kept
-			}
+		if kept := fromSources(pass, arg, -1); kept != nil {
+			return kept
 		}
 	}
 	return nil
@@ -143,6 +141,9 @@ func takenOut(pass *rule.Pass, v ssa.Value, depth int) ssa.Value {
 	case *ssa.Field:
 		return fromSources(pass, x.X, depth)
 	case *ssa.FieldAddr:
+		if made, ok := x.X.(*ssa.Alloc); ok {
+			return fromLiteral(pass, made, x.Field, depth)
+		}
 		return fromSources(pass, x.X, depth)
 	case *ssa.Alloc:
 		for _, ref := range *x.Referrers() {
@@ -156,13 +157,61 @@ func takenOut(pass *rule.Pass, v ssa.Value, depth int) ssa.Value {
 	return nil
 }
 
+// fromLiteral follows one field of a struct that is made here: what is stored in it, or in the whole.
+func fromLiteral(pass *rule.Pass, made *ssa.Alloc, field, depth int) ssa.Value {
+	for _, ref := range *made.Referrers() {
+		var stored ssa.Value
+		switch x := ref.(type) {
+		case *ssa.Store:
+			if x.Addr == made {
+				stored = x.Val
+			}
+		case *ssa.FieldAddr:
+			for _, use := range *x.Referrers() {
+				if st, ok := use.(*ssa.Store); ok && st.Addr == x && x.Field == field {
+					stored = st.Val
+				}
+			}
+		}
+		if stored == nil {
+			continue
+		}
+		if kept := fromSources(pass, stored, depth); kept != nil {
+			return kept
+		}
+	}
+	return nil
+}
+
+// fromSources follows a value to its sources. What is in a field of a library's struct says nothing of other structs of the type:
+// it is followed in the struct at hand.
 func fromSources(pass *rule.Pass, v ssa.Value, depth int) ssa.Value {
-	for _, src := range pass.Program.Sources(v).Values {
+	shared := func(v ssa.Value) bool { return inLibraryStruct(pass, v) }
+	for _, src := range pass.Program.SourcesUntil(v, shared).Values {
 		if kept := takenOut(pass, src, depth+1); kept != nil {
 			return kept
 		}
 	}
 	return nil
+}
+
+// inLibraryStruct tells whether a value is taken from a field of a struct whose type is no own one: of a name, of the metadata.
+func inLibraryStruct(pass *rule.Pass, v ssa.Value) bool {
+	var in types.Type
+	switch x := v.(type) {
+	case *ssa.Field:
+		in = x.X.Type()
+	case *ssa.UnOp:
+		addr, ok := x.X.(*ssa.FieldAddr)
+		if !ok {
+			return false
+		}
+		in = addr.X.Type()
+	default:
+		return false
+	}
+	named := program.Named(in)
+	return named == nil || !pass.Program.OwnType(named)
 }
 
 // isNotes tells whether a map holds notes rather than API objects.

@@ -117,7 +117,7 @@ func retriedStake(pass *rule.Pass, w effects.Reached) *stake {
 				}
 				set := s.Domain()
 				st.domain = set.Worst()
-				st.proof, st.rival = set.Proof(st.domain), s.Rival(st.field)
+				st.proof, st.rival = set.Proof(st.domain), s.RivalOf(ch, st.field)
 				if worst == nil || st.worse(*worst) {
 					worst = &st
 				}

@@ -4,7 +4,6 @@ package rmw
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -65,8 +64,8 @@ func weigh(pass *rule.Pass, s *effects.Story) (worst stake, ok bool) {
 				st.harm = replaces
 			}
 		}
-		if onDeleted(s, ch) {
-			continue // the API server takes no new finalizer for an object that is being deleted
+		if onDeleted(s, ch) || fixedByServer(s, ch) {
+			continue // the API server takes no new finalizer for an object that is being deleted, or no other list at all
 		}
 		if st.harm == harmless || st.field == "ResourceVersion" || st.field == "ManagedFields" || !st.judge(pass) {
 			continue
@@ -86,20 +85,18 @@ func steps(s *effects.Story, ch *effects.Event) bool {
 	return s.FromOld(ch) && (ch.Deps().Arithmetic || ch.Deps().Append) && ch.Path != "OwnerReferences"
 }
 
-// onDeleted tells whether a change takes a finalizer away from an object that is being deleted, as far as the code asks.
+// onDeleted tells whether a change of the finalizers, one that takes some away then, is of an object that is being deleted, as far as
+// the code asks.
 // Source: k8s.io/apimachinery/pkg/api/validation, ValidateNoNewFinalizers.
 func onDeleted(s *effects.Story, ch *effects.Event) bool {
-	site, ok := ch.Origin.(ssa.CallInstruction)
-	if !ok || ch.Path != "Finalizers" || program.Target(site) == nil || program.Target(site).Name() != "RemoveFinalizer" {
-		return false
-	}
-	asked := func(call *ssa.Call) bool {
-		target := program.Target(call)
-		return target != nil && target.Name() == "GetDeletionTimestamp"
-	}
-	return slices.ContainsFunc(ch.Guards().Calls, asked) || slices.ContainsFunc(ch.Guards().Places, func(p effects.Place) bool {
-		return p.Path == "DeletionTimestamp" && s.Kin(p.Object)
-	})
+	return ch.Path == "Finalizers" && s.OnDeleted(ch)
+}
+
+// fixedByServer tells whether a change lies in a list whose elements nobody can add or take away.
+func fixedByServer(s *effects.Story, ch *effects.Event) bool {
+	k, ok := s.Kind()
+	list, inList := effects.ListAt(s.Type(), ch.Path)
+	return ok && inList && k.FixedList(list)
 }
 
 // worse orders stakes: a counter that loses counts shows best what happens.
@@ -130,7 +127,7 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	set := st.story.Domain()
 	st.domain = set.Worst()
 	st.proof = set.Proof(st.domain)
-	st.rival = st.story.Rival(st.field)
+	st.rival = st.story.RivalOf(st.change, st.field)
 	if st.owned() {
 		return false // a new list that owes nothing to the old one: with a lock it would be written just the same
 	}
@@ -139,18 +136,22 @@ func (st *stake) judge(pass *rule.Pass) bool {
 		return false
 	case byHelper(st.story) && st.domain != program.EveryReplica && st.rival == nil:
 		return false // nobody of this program comes between the read of the helper and its patch
+	case st.field == "Finalizers" && !st.outside:
+		return false // nobody else has any there: each run puts in, or takes out, the same
 	case st.domain == program.EveryReplica && st.rival == nil && !st.outside && st.level(pass):
 		return false // the same reconcile sets the same condition on each replica
 	case st.domain == program.EveryReplica && (st.harm != replaces || st.rival != nil) && !st.outside:
 		st.severity, st.reason = finding.Critical, "every replica runs it"
 	case st.domain == program.EveryReplica && !st.outside:
 		return false // each replica replaces the list by one that owes nothing to the old one
+	case st.outside && st.field == "OwnerReferences":
+		if st.rival == nil && !pass.Strict {
+			return false // whoever else there is sets its entry again when it next looks
+		}
+		st.severity, st.reason, st.rival = finding.Medium, "the other writers set their entry again when they next look", nil
 	case st.outside:
 		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
 		st.severity, st.reason, st.rival = finding.High, "the list has writers outside of this program", nil
-		if st.field == "OwnerReferences" {
-			st.severity, st.reason = finding.Medium, "the list has writers outside of this program, which set their entry again when they next look"
-		}
 	case st.rival != nil && st.domain != program.Unknown:
 		st.severity = finding.Critical
 		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
