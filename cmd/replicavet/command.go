@@ -41,7 +41,7 @@ type invocation struct {
 func commands() []command {
 	return []command{
 		{name: "review", args: "[flags] [packages]", title: "review the code and tell what breaks (the default)", reviews: true, run: runReview},
-		{name: "explain", args: "[-C dir] RULE|ID", title: "explain a rule, or a finding of the last review", flags: dirFlag, words: "rules", run: runExplain},
+		{name: "explain", args: "[-C dir] RULE|FAMILY|ID", title: "explain a rule, the rules of a family, or a finding of the last review", flags: dirFlag, words: "rules", run: runExplain},
 		{name: "rules", args: "[-format text|json]", title: "list the rules", flags: formatFlag, run: runRules},
 		{name: "fix", args: "[flags] [-diff] [RULE...] [packages]", title: "make the edits that are certain to compile and to end the finding", reviews: true, flags: diffFlag, words: "rules", run: runFix},
 		{name: "map", args: "[flags] [packages]", title: "show where execution enters, on which replicas, and why", reviews: true, run: runMap},

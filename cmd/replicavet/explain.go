@@ -17,14 +17,17 @@ import (
 // findingID matches what may be the beginning of a finding's id.
 var findingID = regexp.MustCompile(`^[0-9a-f]{4,32}$`)
 
-// runExplain prints the page of a rule, or all about a finding of the last review and then the page of its rule.
+// runExplain prints the page of a rule, the rules of a family, or all about a finding of the last review and then the page of its rule.
 func runExplain(_ context.Context, inv *invocation) int {
 	if len(inv.args) != 1 {
-		return inv.fatal(errors.New("explain takes one rule, such as rmw/unlocked-patch, or the id of a finding; `replicavet rules` lists the rules"))
+		return inv.fatal(errors.New("explain takes one rule, such as rmw/unlocked-patch, a family, such as rmw, or the id of a finding; `replicavet rules` lists the rules"))
 	}
 	name := inv.args[0]
 	if r := rules.Find(name); r != nil {
 		return inv.print(r.Doc)
+	}
+	if family := rules.Family(name); len(family) > 0 {
+		return inv.print(ruleTable(family))
 	}
 	if !findingID.MatchString(name) {
 		return inv.fatal(fmt.Errorf("unknown rule %q; `replicavet rules` lists them", name))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/rule"
 	"github.com/replicavet/replicavet/internal/rules"
 )
 
@@ -29,7 +30,7 @@ func runRules(_ context.Context, inv *invocation) int {
 	}
 	switch inv.format {
 	case "text":
-		return inv.print(ruleTable())
+		return inv.print(ruleTable(rules.All()))
 	case "json":
 		list := []listedRule{}
 		for _, r := range rules.All() {
@@ -44,9 +45,10 @@ func runRules(_ context.Context, inv *invocation) int {
 	return inv.fatal(fmt.Errorf("-format: unknown format %q: use text or json", inv.format))
 }
 
-func ruleTable() string {
+// ruleTable renders rules, one a line.
+func ruleTable(all []*rule.Rule) string {
 	var b strings.Builder
-	for _, r := range rules.All() {
+	for _, r := range all {
 		note := ""
 		if r.Strict {
 			note = " (strict)"

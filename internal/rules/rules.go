@@ -5,6 +5,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/rule"
 	"github.com/replicavet/replicavet/internal/rules/cache"
@@ -34,4 +35,15 @@ func Find(id string) *rule.Rule {
 		}
 	}
 	return nil
+}
+
+// Family returns the rules of a family, such as rmw; none if there is no such family.
+func Family(name string) []*rule.Rule {
+	var out []*rule.Rule
+	for _, r := range All() {
+		if strings.HasPrefix(r.ID, name+"/") {
+			out = append(out, r)
+		}
+	}
+	return out
 }
