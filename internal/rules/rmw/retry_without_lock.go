@@ -79,6 +79,9 @@ func reportDeadRetry(pass *rule.Pass, r *effects.Retry, w effects.Reached) {
 	}
 	name := program.Target(r.Site).Name()
 	st := retriedStake(pass, w)
+	if st == nil && !pass.Strict {
+		return // the loop is dead, and nothing is lost by it
+	}
 	report.Severity, report.Reason = deadSeverity(st, domain)
 	if st != nil {
 		report.Message = fmt.Sprintf("%s around the %s at %s is dead code: it %s; a concurrent change of %s %s is lost",

@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -155,9 +156,13 @@ func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effec
 	a.Step(at.Pos(), "runs the body again; nothing in it reads the "+kind, "still resourceVersion 41")
 	a.Step(w.Pos(), "sends the same version again", "409 Conflict, until the attempts are used up")
 	s.Outcome("once the %s has changed, every attempt fails the same way and the change is not made", kind)
+	severity, reason := finding.High, "the first conflict makes all attempts fail"
+	if triedAgain(pass, at) {
+		severity, reason = finding.Medium, "the error goes back to what calls again, which starts with a new read"
+	}
 	pass.Report(rule.Report{
-		Func: at.Parent(), Pos: at.Pos(), Severity: finding.High,
-		Reason:  "the first conflict makes all attempts fail",
+		Func: at.Parent(), Pos: at.Pos(), Severity: severity,
+		Reason:  reason,
 		Message: fmt.Sprintf("%s repeats the %s of %s without reading it again; after a conflict every attempt sends the same old resourceVersion", name, verb(w), kind),
 		About:   "retry of " + kind, Domain: domain, Proof: set.Proof(domain),
 		Related:  []rule.Related{{Func: w.Func(), Pos: w.Pos(), Message: "the write that is repeated"}},
@@ -174,4 +179,10 @@ func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effec
 })`, kind, verb(w)),
 		},
 	})
+}
+
+// triedAgain tells whether the error of a retry always goes back to a framework that runs the work once more.
+func triedAgain(pass *rule.Pass, at ssa.CallInstruction) bool {
+	fates := pass.Effects.ErrorFates(at)
+	return len(fates) > 0 && !slices.ContainsFunc(fates, func(f effects.ErrorFate) bool { return f.Kind != effects.ErrorRequeued })
 }
