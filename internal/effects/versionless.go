@@ -56,7 +56,7 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 			v.Create = ev
 		}
 	}
-	if v.Create == nil || e.changedUnseen(w.Root, v.Create, w) {
+	if v.Create == nil || e.changedUnseen(w.Root, v.Create, w) || !e.madeAnew(fn, w) {
 		return v, false // nothing shows that it has no version
 	}
 	v.Look = e.lookBefore(fn, w)
@@ -66,6 +66,47 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 	v.Refused = e.maybeCustom(w)
 	v.Merged = e.mergedFrom(fn, w, v.Look)
 	return v, v.Refused || v.Merged != nil
+}
+
+// madeAnew tells whether an object is made by own code wherever it is seen to come from, and not read, or copied from one that may
+// have been.
+func (e *Effects) madeAnew(fn *ssa.Function, w *Event) bool {
+	site, ok := w.At.(ssa.CallInstruction)
+	if !ok || !e.madeWithin(w.Root, 0) {
+		return false
+	}
+	return !slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { // a variable may hold others as well
+		names := slices.ContainsFunc(e.Places(fn, arg), func(p Place) bool { return p.Root == w.Root && p.Path == "" })
+		return names && !e.madeWithin(arg, 0)
+	})
+}
+
+func (e *Effects) madeWithin(root ssa.Value, depth int) bool {
+	src := e.Program.SourcesUntil(root, func(v ssa.Value) bool { return copiedBy(v) != nil })
+	return depth <= 3 && !src.Partial && len(src.Values) > 0 && !slices.ContainsFunc(src.Values, func(v ssa.Value) bool {
+		if from := copiedBy(v); from != nil {
+			return !e.madeWithin(from, depth+1)
+		}
+		switch x := v.(type) {
+		case *ssa.Const, *ssa.Parameter: // nil, or out of sight
+			return false
+		case *ssa.Alloc:
+			return e.readInto(x.Parent(), x)
+		}
+		return true
+	})
+}
+
+// copiedBy returns what a call copies; nil for other values.
+func copiedBy(v ssa.Value) ssa.Value {
+	call, ok := v.(*ssa.Call)
+	if !ok {
+		return nil
+	}
+	if t := program.Target(call); t == nil || t.Name() != "DeepCopy" && t.Name() != "DeepCopyObject" {
+		return nil
+	}
+	return program.Receiver(call)
 }
 
 // readsBefore tells whether a function asks for an object before a write, and drops the answer perhaps.
