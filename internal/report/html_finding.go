@@ -33,7 +33,8 @@ type htmlRelated struct{ Place, Function, Message string }
 
 type htmlFixLine struct{ Class, Sign, Text string }
 
-// openFindings is how many findings a page shows unfolded: more would bury the list.
+// openFindings is how many findings a page shows unfolded: more would bury the list. Of those only the first is, so that
+// the reader sees what there is to unfold.
 const openFindings = 5
 
 func (p *htmlPage) finding(f *finding.Finding, src *sources) htmlFinding {
@@ -42,7 +43,7 @@ func (p *htmlPage) finding(f *finding.Finding, src *sources) htmlFinding {
 		Rule: plain(f.Rule), Place: position(f.File, f.Line, f.Column), Function: plain(f.Function),
 		Message: plain(f.Message), Reason: plain(f.Reason),
 		Domain: domainName(plain(f.Domain.Kind)), DomainClass: domainClass(f.Domain.Kind),
-		Lanes: newHTMLLanes(f), Fix: plain(f.Fix.Description), Open: p.Shown <= openFindings,
+		Lanes: newHTMLLanes(f), Fix: plain(f.Fix.Description), Open: p.Shown <= openFindings || len(p.Findings) == 0,
 	}
 	classes := []string{severityClass(f.Severity)}
 	classes = append(classes, classOf(p.Families, plain(family(f.Rule))), classOf(p.Domains, plain(domainName(f.Domain.Kind))))
