@@ -36,13 +36,13 @@ func (t *textPage) fix(f *finding.Finding) {
 }
 
 // fixLine is a line of a fix as it is shown. Kind is '+' or '-' for a line that comes or goes, '@' for the place where
-// the next lines are, and '|' for a line of a sketch.
+// the next lines are, ' ' for a line between two changes, and '|' for a line of a sketch.
 type fixLine struct {
 	Kind byte
 	Text string
 }
 
-// fixLines returns the change that a fix makes as lines without context; where the source is not at hand, the new text
+// fixLines returns the change that a fix makes as lines, with those in between but no context around them; where the source is not at hand, the new text
 // of each edit and its place; and for a fix without edits its sketch.
 func fixLines(f finding.Fix, src *sources) []fixLine {
 	if len(f.Edits) == 0 {
@@ -68,17 +68,21 @@ func textLines(kind byte, text string) []fixLine {
 	return dedent(out)
 }
 
-// changedLines returns the lines of a unified diff that come or go, and where there are several hunks the place of each.
+// changedLines returns the lines of a unified diff that come or go, with those in between: a line that moves says nothing
+// without what it moves past. Where there are several hunks, they have the place of each.
 func changedLines(diff string) []fixLine {
 	var out []fixLine
 	file, hunks := "", strings.Count(diff, "\n@@ ")
-	left := 0 // lines of the hunk still to come, for "--- " may also be a line that goes
+	var between []fixLine // since the last change of the hunk
+	changed := false      // is set once the hunk had one
+	left := 0             // lines of the hunk still to come, for "--- " may also be a line that goes
 	for line := range strings.Lines(diff) {
 		line = strings.TrimRight(line, "\r\n")
 		var from, gone, to, come int
 		switch n, _ := fmt.Sscanf(line, "@@ -%d,%d +%d,%d @@", &from, &gone, &to, &come); {
 		case left == 0 && n == 4:
 			left = gone + come
+			between, changed = nil, false
 			if hunks > 1 {
 				out = append(out, fixLine{'@', fmt.Sprintf("%s:%d", plain(file), to)})
 			}
@@ -88,9 +92,13 @@ func changedLines(diff string) []fixLine {
 			}
 		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "-"):
 			left--
-			out = append(out, fixLine{line[0], line[1:]})
+			out = append(append(out, between...), fixLine{line[0], line[1:]})
+			between, changed = nil, true
 		case strings.HasPrefix(line, " "):
 			left -= 2
+			if changed {
+				between = append(between, fixLine{' ', line[1:]})
+			}
 		}
 	}
 	return out
