@@ -70,7 +70,10 @@ func (e *Effects) takenOver(fn *ssa.Function, at ssa.Instruction, field *ssa.Fie
 					last = st
 				}
 			case MayPrecede(st, at) && !newlyMade(st.Val):
-				return nil // one or the other
+				if last != nil {
+					return nil // one or the other
+				}
+				last = st // on the other ways there is none yet
 			}
 		}
 		if last != nil {

@@ -78,16 +78,37 @@ func (e *Effects) realDuration(v ssa.Value) (why string) {
 		return ""
 	}
 	for _, src := range sources.Values {
-		one := ""
-		if isDuration(src.Type()) {
-			one = shownDuration(src)
-		}
-		if one == "" {
+		if !isDuration(src.Type()) && !isDurationPart(src) || plainNumber(src) {
 			return ""
 		}
-		why = one
+		if one := shownDuration(src); one != "" {
+			why = one
+		}
 	}
 	return why
+}
+
+// isDurationPart tells whether a source is the address of a variable or field that holds a duration, or a call that gives one with
+// more.
+func isDurationPart(src ssa.Value) bool {
+	switch x := src.(type) {
+	case *ssa.FieldAddr, *ssa.Global, *ssa.Alloc:
+		return isDuration(elem(src.Type()))
+	case *ssa.Extract:
+		return isDuration(x.Type())
+	}
+	return false
+}
+
+// plainNumber tells whether a source got the type of a duration for the sake of a product: a small constant, or an integer.
+func plainNumber(src ssa.Value) bool {
+	switch x := src.(type) {
+	case *ssa.Const:
+		return x.Value != nil && x.Value.Kind() == constant.Int && x.Int64() != 0 && time.Duration(x.Int64()) < time.Millisecond
+	case *ssa.Convert:
+		return !isDuration(x.X.Type())
+	}
+	return false
 }
 
 // shownDuration says what shows that one source is a duration.
