@@ -50,7 +50,19 @@ func sendsMain(s *Story) bool {
 // madeHere tells whether the written object is a new one: what is appended is all that its list holds.
 func (e *Effects) madeHere(s *Story) bool {
 	_, local := s.Write.Root.(*ssa.Alloc)
-	return local && len(s.Reads()) == 0
+	return local && len(s.Reads()) == 0 || bornOfCall(s.Write.Root) && e.madeWithin(s.Write.Root, 0)
+}
+
+// bornOfCall tells whether a call gives an object.
+func bornOfCall(root ssa.Value) bool {
+	switch x := root.(type) {
+	case *ssa.Call:
+		return true
+	case *ssa.Extract:
+		_, ok := x.Tuple.(*ssa.Call)
+		return ok
+	}
+	return false
 }
 
 // extends tells whether a change sets a list to itself and one more.
@@ -98,7 +110,27 @@ func (e *Effects) looked(s *Story, ch *Event) bool {
 	for _, site := range ch.Chain {
 		fns = append(fns, site.Parent())
 	}
-	return slices.ContainsFunc(fns, func(fn *ssa.Function) bool { return e.looksAtOwners(fn, 2) })
+	return slices.ContainsFunc(fns, func(fn *ssa.Function) bool { return e.looksAtOwners(fn, 2) }) || e.lookedBefore(s.Func)
+}
+
+// lookedBefore tells whether every caller of a function asks for owner references first: a helper that is called when there is none.
+func (e *Effects) lookedBefore(fn *ssa.Function) bool {
+	asked := 0
+	for _, edge := range e.Program.Callers(fn) {
+		if e.Program.InTest(edge.Caller()) {
+			continue
+		}
+		guards := e.GuardsOf(edge.Site)
+		looks := slices.ContainsFunc(guards.Places, func(p Place) bool { return p.Path != "" && overlaps(p.Path, "OwnerReferences") }) ||
+			slices.ContainsFunc(guards.Calls, func(call *ssa.Call) bool {
+				return slices.ContainsFunc(e.Program.Static(call), func(callee *ssa.Function) bool { return e.looksAtOwners(callee, 1) })
+			})
+		if !looks {
+			return false
+		}
+		asked++
+	}
+	return asked > 0
 }
 
 // looksAtOwners tells whether a function, or one that it calls, reads owner references for another purpose than to extend them.
