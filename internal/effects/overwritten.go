@@ -68,12 +68,34 @@ func (e *Effects) overwritten(fn *ssa.Function, w *Event) (Overwritten, bool) {
 		}
 		for _, by := range life {
 			if life.fills(by, ch, w) && life.follows(ch, by) && life.follows(by, w) && !life.savedOrMadeAgain(ch, by, w) && !e.changedUnseen(w.Root, by, w) && !e.afterFailure(by, w) {
-				always := MustPrecede(by.At, w.At) && by.At != w.At
+				always := by.At != w.At && straightDown(by) && (MustPrecede(by.At, w.At) || deferred(w) && unconditional(by.At))
 				return Overwritten{Func: fn, Change: ch, By: by, Write: w, Always: always}, true
 			}
 		}
 	}
 	return Overwritten{}, false
+}
+
+// straightDown tells whether nothing but errors decides, in the functions that an event lies behind, whether it happens.
+func straightDown(ev *Event) bool {
+	if len(ev.Chain) == 0 {
+		return true
+	}
+	behind := []ssa.Instruction{ev.Origin}
+	for _, site := range ev.Chain[1:] {
+		behind = append(behind, site)
+	}
+	return !slices.ContainsFunc(behind, func(at ssa.Instruction) bool { return !unconditional(at) })
+}
+
+// unconditional tells whether nothing but errors decides whether an instruction runs.
+func unconditional(at ssa.Instruction) bool {
+	return !slices.ContainsFunc(Conditions(at.Block()), func(branch *ssa.If) bool { return !aboutError(branch.Cond) })
+}
+
+func deferred(ev *Event) bool {
+	_, ok := ev.At.(*ssa.Defer)
+	return ok
 }
 
 // life is what happens to one object in one function, in the order of the code.

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -14,6 +15,9 @@ import (
 // helper that is to create or update it. A live read of a custom resource is left out: it is decoded from JSON, and what the
 // answer does not hold stays.
 func (e *Effects) prepared(fn *ssa.Function, w *Event) (Overwritten, bool) {
+	if e.calledWhenMissing(fn) {
+		return Overwritten{}, false // there is nothing to read
+	}
 	life := e.lifeOf(fn, w)
 	by, helper := w, w.Call.Effect == kube.ReadModifyWrite
 	if helper && w.Call.Closure < 0 {
@@ -38,6 +42,25 @@ func (e *Effects) prepared(fn *ssa.Function, w *Event) (Overwritten, bool) {
 		}
 	}
 	return Overwritten{}, false
+}
+
+// calledWhenMissing tells whether every caller of a function has just been told that there is no such object.
+func (e *Effects) calledWhenMissing(fn *ssa.Function) bool {
+	called := 0
+	for _, edge := range e.Program.Callers(fn) {
+		if e.Program.InTest(edge.Caller()) {
+			continue
+		}
+		missing := slices.ContainsFunc(e.events[edge.Caller()], func(ev *Event) bool {
+			call, ok := ev.At.(*ssa.Call)
+			return ok && ev.Kind == Read && onlyWhenMissing(errorResult(call), edge.Site.Block())
+		})
+		if !missing {
+			return false
+		}
+		called++
+	}
+	return called > 0
 }
 
 // firstRead returns the only read into the object on the way to a write; nil when there are others, or none.

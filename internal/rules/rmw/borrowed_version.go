@@ -5,6 +5,7 @@ package rmw
 import (
 	"fmt"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -48,8 +49,11 @@ func checkVersion(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 		return // not taken from an object that was read here
 	}
 	old := readOf(pass, fn, set.Object)
-	if old == nil {
-		return // made from scratch: all of it is meant, whatever is stored
+	if old == nil || !effects.MayPrecede(old.At, set.At) {
+		return // made from scratch, or read only later: all of it is meant, whatever is stored
+	}
+	if renamed(pass, fn, set.Object) {
+		return // a model for another object: the two reads are of different ones
 	}
 	change := changeOf(pass, fn, set)
 	if change == nil {
@@ -111,6 +115,13 @@ func readOf(pass *rule.Pass, fn *ssa.Function, o effects.Object) *effects.Event 
 		}
 	}
 	return nil
+}
+
+// renamed tells whether an object is given another name: a copy of it is to replace the object that has that name.
+func renamed(pass *rule.Pass, fn *ssa.Function, o effects.Object) bool {
+	return slices.ContainsFunc(pass.Effects.Events(fn), func(ev *effects.Event) bool {
+		return ev.Kind == effects.Change && ev.Object == o && ev.Path == "Name"
+	})
 }
 
 // changeOf returns a change of the object that its own read has to answer for.
