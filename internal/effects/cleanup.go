@@ -4,7 +4,9 @@ package effects
 
 import (
 	"go/token"
+	"strings"
 
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -50,6 +52,9 @@ func (c *Contexts) afterEnd(at ssa.Instruction) bool {
 			if recv, ok := instr.(*ssa.UnOp); ok && recv.Op == token.ARROW && c.ends(recv.X) {
 				return true
 			}
+			if call, ok := instr.(*ssa.Call); ok && repeatsUntil(call) {
+				return true
+			}
 		}
 		if branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If); ok && b != at.Block() {
 			if sel, i := selectBranch(branch); sel != nil && sel.States[i].Send == nil && c.ends(sel.States[i].Chan) &&
@@ -59,6 +64,13 @@ func (c *Contexts) afterEnd(at ssa.Instruction) bool {
 		}
 	}
 	return false
+}
+
+// repeatsUntil tells whether a call comes back only when a stop channel or a context has ended: wait.Until and its like.
+func repeatsUntil(call *ssa.Call) bool {
+	row := program.Model(call)
+	return row != nil && row.Effect == kube.Block && row.Pkg == "k8s.io/apimachinery/pkg/util/wait" && strings.Contains(row.Name, "Until") &&
+		!strings.HasPrefix(row.Name, "Poll") && !strings.HasPrefix(row.Name, "Exponential")
 }
 
 // ends tells whether ch tells of an end: ctx.Done(), a stop channel of empty structs, or a channel of signals.

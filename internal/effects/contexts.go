@@ -53,6 +53,8 @@ type Contexts struct {
 	asking map[ssa.Value]bool
 	// deep is how far the answer being made has gone.
 	deep int
+	// invoked are the calls of methods of own interfaces that are given a context, by method; nil until asked for.
+	invoked map[string][]ssa.CallInstruction
 	// endlessCommands says whether commands run under Background; nil until it was asked for.
 	endlessCommands *bool
 }
@@ -195,6 +197,9 @@ func (c *Contexts) parameter(param *ssa.Parameter, inside *call) []ContextOrigin
 		}
 	}
 	if len(c.p.Callers(fn)) == 0 && len(out) == 0 {
+		out = c.invokedWith(fn, index)
+	}
+	if len(c.p.Callers(fn)) == 0 && len(out) == 0 {
 		out = append(out, ContextOrigin{Root: param})
 	}
 	if !wasAsking {
@@ -224,7 +229,7 @@ func entryContext(e *program.Entry) ContextKind {
 		return RequestContext
 	case program.EntryReconcile:
 		return ReconcileContext
-	case program.EntryRunnable, program.EntryMain:
+	case program.EntryRunnable, program.EntryMain, program.EntryInformer: // handlers and maps are given the controller's
 		return ProcessContext
 	case program.EntryElected:
 		return LeaderContext

@@ -66,6 +66,8 @@ func (c *Contexts) derived(site *ssa.Call, at ssa.Value, inside *call) []Context
 	switch {
 	case pkg == "os/signal" && name == "NotifyContext", signalContext(site, name):
 		return []ContextOrigin{{Kind: ProcessContext, Root: at}}
+	case pkg == "k8s.io/apimachinery/pkg/util/wait" && name == "ContextForChannel" && c.endsAtSignal(site.Call.Args[0]):
+		return []ContextOrigin{{Kind: ProcessContext, Root: at}}
 	case ContextArgument(site) != nil:
 		return c.parents(site, inside)
 	case name == "Context":

@@ -27,8 +27,8 @@ func (e *Effects) LostGroups() []LostGroup {
 		}
 		for site := range program.Sites(fn) {
 			wait := groupWait(site)
-			if wait == nil || isUsed(tupleElement(site, 1)) {
-				continue
+			if wait == nil || isUsed(tupleElement(site, 1)) || !isUsed(wait.Value()) {
+				continue // there is no other error to return early with: each goroutine keeps its own
 			}
 			if work := e.groupWork(fn); work != nil {
 				out = append(out, LostGroup{site, wait, work})

@@ -156,6 +156,9 @@ func (e *Effects) usesAfter(d *derivation) []Over {
 
 // waitsUnder tells whether a call, given a context that is over, fails or does nothing: it leaves the process.
 func (e *Effects) waitsUnder(site ssa.CallInstruction) bool {
+	if target := program.Target(site); target != nil && (target.Name() == "Disconnect" || target.Name() == "Close") {
+		return false // what is told to end does so, without the good-byes
+	}
 	return !isDoneCall(site) && (e.Work().At(site) != NoWork || e.Work().Through(site) != nil)
 }
 

@@ -55,6 +55,12 @@ func rebinds(target *types.Func) bool {
 	return target.Name() == "WithContext" || target.Name() == "Clone"
 }
 
+// OpensStream tells whether a call opens the caller's side of a gRPC stream.
+func OpensStream(site ssa.CallInstruction) bool {
+	made := tupleElement(site, 0)
+	return made != nil && isClientStream(made.Type())
+}
+
 // isClientStream tells whether a type is the caller's side of a gRPC stream, which ends with its context.
 // https://pkg.go.dev/google.golang.org/grpc#ClientStream
 func isClientStream(t types.Type) bool {

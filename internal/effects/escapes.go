@@ -4,6 +4,8 @@ package effects
 
 import (
 	"go/token"
+	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -25,7 +27,7 @@ func (e *Effects) Escapes() []Escape {
 	contexts, work, p := e.Contexts(), e.Work(), e.Program
 	for _, spawn := range e.Goroutines().Spawns {
 		fn := spawn.Site.Parent()
-		if p.InTest(fn) || p.Generated(fn) || Joined(spawn.Site) {
+		if p.InTest(fn) || p.Generated(fn) || Joined(spawn.Site) || servesPeer(spawn) {
 			continue
 		}
 		for site := range program.Sites(spawn.Body) {
@@ -43,6 +45,32 @@ func (e *Effects) Escapes() []Escape {
 		}
 	}
 	return out
+}
+
+// servesPeer tells whether a function stays in a loop that reads from what its goroutine works on, until the other side
+// leaves: the two end together.
+func servesPeer(spawn Spawn) bool {
+	closure, ok := spawn.Site.Common().Value.(*ssa.MakeClosure)
+	if !ok {
+		return false
+	}
+	for site := range program.Sites(spawn.Site.Parent()) {
+		target, recv := program.Target(site), program.Receiver(site)
+		if target == nil || recv == nil || !InLoop(site) || !After(spawn.Site, site) {
+			continue
+		}
+		name := target.Name()
+		if !strings.HasPrefix(name, "Read") && !strings.HasPrefix(name, "Recv") && !strings.HasPrefix(name, "Next") {
+			continue
+		}
+		if load, ok := recv.(*ssa.UnOp); ok {
+			recv = load.X
+		}
+		if slices.Contains(closure.Bindings, recv) {
+			return true
+		}
+	}
+	return false
 }
 
 // ending picks the origin that is over when fn has returned, where all origins are such.

@@ -62,6 +62,7 @@ func (e *Effects) halfMade(fn *ssa.Function, stop *Channel) *HalfMade {
 			call, ok := instr.(ssa.CallInstruction)
 			return at[instr] || ok && e.MayRun(call, closers)
 		}}
+		w.EndsOn = failures(site) // what fails to start has not started
 		if exit := w.ExitAfter(site); exit != nil {
 			return &HalfMade{site, stop, exit}
 		}
@@ -79,4 +80,25 @@ func (e *Effects) startsUnder(site ssa.CallInstruction, stop *Channel) bool {
 	return slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool {
 		return isChannel(arg.Type()) && slices.Contains(e.conc.resolver.resolve(arg).channels, stop)
 	})
+}
+
+// failures returns the branches that are taken where a call has failed.
+func failures(site ssa.CallInstruction) map[Edge]bool {
+	out := make(map[Edge]bool)
+	results := site.Common().Signature().Results()
+	if results.Len() == 0 {
+		return out
+	}
+	err := tupleElement(site, results.Len()-1)
+	if err == nil || !isErrorType(err.Type()) {
+		return out
+	}
+	for _, b := range site.Parent().Blocks {
+		for i, succ := range b.Succs {
+			if failed(b, i, err) {
+				out[Edge{b, succ}] = true
+			}
+		}
+	}
+	return out
 }

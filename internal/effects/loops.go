@@ -106,7 +106,7 @@ func countsDown(loop []*ssa.BasicBlock) bool {
 				if !ok || basic.Info()&types.IsInteger == 0 && basic.Kind() != types.Bool {
 					continue
 				}
-				if IsOrder(x.Op) {
+				if IsOrder(x.Op) || (x.Op == token.EQL || x.Op == token.NEQ) && stepsOn(x.X) {
 					return true
 				}
 			case *ssa.Call:
@@ -122,6 +122,17 @@ func countsDown(loop []*ssa.BasicBlock) bool {
 		}
 	}
 	return false
+}
+
+// stepsOn tells whether a number is the one before it and something more or less: each round takes it one step on.
+func stepsOn(v ssa.Value) bool {
+	step, ok := v.(*ssa.BinOp)
+	if !ok || step.Op != token.ADD && step.Op != token.SUB {
+		return false
+	}
+	_, before := step.X.(*ssa.Phi)
+	_, constant := step.Y.(*ssa.Const)
+	return before && constant
 }
 
 // listens tells whether a loop can end with a context or a stop channel: it asks for Done or Err, receives from a channel

@@ -238,7 +238,7 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 			return g.closesBody(instr, names, 0)
 		}
 		common := instr.Common()
-		if recv := program.Receiver(instr); recv != nil && slices.Contains(names, recv) {
+		if recv := promotedFrom(program.Receiver(instr)); recv != nil && slices.Contains(names, recv) {
 			return stops(program.Target(instr))
 		}
 		for i, arg := range common.Args {
@@ -330,7 +330,22 @@ func (g *Goroutines) closureStops(closure *ssa.MakeClosure, names []ssa.Value) b
 }
 
 func usesFree(site ssa.CallInstruction, free *ssa.FreeVar) bool {
-	return isFree(program.Receiver(site), free)
+	return isFree(promotedFrom(program.Receiver(site)), free)
+}
+
+// promotedFrom returns what a method is called on: the struct that embeds its receiver, where there is one.
+func promotedFrom(recv ssa.Value) ssa.Value {
+	for {
+		addr, ok := recv.(*ssa.FieldAddr)
+		if !ok {
+			return recv
+		}
+		s, ok := addr.X.Type().Underlying().(*types.Pointer).Elem().Underlying().(*types.Struct)
+		if !ok || !s.Field(addr.Field).Embedded() {
+			return recv
+		}
+		recv = addr.X
+	}
 }
 
 // givesFree tells whether a call is given a captured variable as an argument.

@@ -120,8 +120,9 @@ func sameValue(v, want ssa.Value) bool {
 		return true
 	}
 	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
-		if cell, ok := load.X.(*ssa.Alloc); ok {
-			for _, ref := range *cell.Referrers() {
+		switch load.X.(type) {
+		case *ssa.Alloc, *ssa.FreeVar:
+			for _, ref := range refs(load.X) {
 				if store, ok := ref.(*ssa.Store); ok && store.Val == want {
 					return true
 				}

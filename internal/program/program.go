@@ -61,8 +61,9 @@ type Program struct {
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload
-	// support are the packages of test helpers.
+	// support are the packages of test helpers, tools the files of which only tests, samples and tools are built.
 	support map[*load.Package]bool
+	tools   map[string]bool
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction
@@ -96,6 +97,7 @@ func Build(code *load.Code, declared ...Declared) *Program {
 		}
 	}
 	p.findSupport()
+	p.findTools()
 	p.buildSSA()
 	p.stores = indexStores(p.Funcs)
 	p.calls = p.indexCalls()

@@ -119,10 +119,11 @@ func parseWorkloads(file, text string) []workload {
 	return out
 }
 
-// Aside tells whether pos lies in a folder of tests, samples, documents or development tools.
+// Aside tells whether pos lies in a folder of tests, samples, documents or development tools, or in a package of which only
+// such things are built.
 func (p *Program) Aside(pos token.Pos) bool {
 	file, _, _ := p.Position(pos)
-	return aside(file)
+	return aside(file) || p.tools[p.Fset.Position(pos).Filename]
 }
 
 // Tests tells whether test files are reviewed, too.

@@ -79,24 +79,17 @@ func (p *Program) findSupport() {
 // shipped collects the paths of the packages that commands are built of.
 func (p *Program) shipped() map[string]bool {
 	imports := make(map[string][]string)
-	out := make(map[string]bool)
-	var queue []string
+	var commands []string
 	for _, pkg := range p.Code.Packages {
 		if pkg.Test {
 			continue
 		}
 		imports[pkg.Path] = plainImports(pkg)
 		if pkg.Types.Name() == "main" {
-			queue = append(queue, pkg.Path)
+			commands = append(commands, pkg.Path)
 		}
 	}
-	for ; len(queue) > 0; queue = queue[1:] {
-		if path := queue[0]; !out[path] {
-			out[path] = true
-			queue = append(queue, imports[path]...)
-		}
-	}
-	return out
+	return builtOf(commands, imports)
 }
 
 // plainImports returns the imports of the files of a package that are no tests.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
 	"golang.org/x/tools/go/ssa"
@@ -109,6 +110,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if !pass.Strict && pass.Program.Explained(root.Site.Pos()) {
 		return cut{}, false // a comment says why
 	}
+	if !pass.Strict && writes(use.Site) && contexts.AfterFailure(reach) {
+		return cut{}, false // it records or takes back what was done, behind a failure that may be the end of that context
+	}
 	if outlives(pass, root, use, reach) {
 		return cut{}, false // a goroutine that goes on after its request must not use the request's context
 	}
@@ -137,6 +141,9 @@ func worstUse(pass *rule.Pass, root *effects.ContextRoot) (effects.ContextUse, b
 		r := map[effects.WorkKind]int{effects.NetworkWork: 5, effects.APIWork: 4, effects.ServiceWork: 3, effects.ForeignWork: 2, effects.CacheWork: 1}[use.Kind]
 		if use.Kind == effects.CacheWork && !pass.Strict && !holdsContext(root.Site.Parent()) || inProcess(use.Site) {
 			continue // waits once, for the informer; or for other goroutines
+		}
+		if effects.OpensStream(use.Site) && !pass.Strict {
+			continue // opening fails with the connection; what is opened lives on, and ends with the connection as well
 		}
 		if use.Origin.Bounded && !pass.Strict || use.Origin.Cancellable {
 			continue
@@ -197,6 +204,13 @@ func inProcess(site ssa.CallInstruction) bool {
 func managerStart(site ssa.CallInstruction) bool {
 	row := program.Model(site)
 	return row != nil && row.Recv == "Manager" && row.Name == "Start"
+}
+
+// writes tells whether a call changes an object of the API that is there. To create one that was not found is what comes next,
+// and no failure.
+func writes(site ssa.CallInstruction) bool {
+	row := program.Model(site)
+	return row != nil && row.Effect.IsWrite() && row.Effect != kube.Create
 }
 
 // groupWait tells whether a call waits for a group of goroutines, of which the first that fails should end the others.
@@ -292,10 +306,21 @@ func detachedSeverity(pass *rule.Pass, c cut) (finding.Severity, string) {
 		return finding.Medium, "what " + effects.Describe(c.use.Site) + " waits for is not known"
 	case c.use.Kind == effects.ServiceWork:
 		return finding.Medium, effects.Describe(c.use.Site) + " runs until its context ends"
+	case servesAlone(pass, c.root.Site.Parent()):
+		return finding.Medium, "a goroutine of its own serves each request: no other one waits for it"
 	case !pass.Effects.Contexts().EndsEarly(c.reach):
 		return finding.Medium, c.reach.Expr + " is not known to end before the process does: what is lost is a quick shutdown"
 	}
 	return finding.High, "the call leaves the process and " + c.reach.From + " is in reach"
+}
+
+// servesAlone tells whether a function runs for requests that each have a goroutine of their own, and for nothing else. A
+// webhook is waited for by the API server.
+func servesAlone(pass *rule.Pass, fn *ssa.Function) bool {
+	entries := pass.Program.EntriesOf(fn)
+	return len(entries) > 0 && !slices.ContainsFunc(entries, func(e *program.Entry) bool {
+		return e.Kind != program.EntryHTTP && e.Kind != program.EntryGRPC
+	})
 }
 
 // fixDetached replaces the new contexts by the one in reach where that is a variable in scope and the import stays used.

@@ -90,8 +90,12 @@ func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rul
 	p, r := pass.Program, leak.Resource
 	start, exit := p.Start(r.Site), valid(leak.Exit.Pos(), fn)
 	severity, reason := severityOf(where, fn)
-	if r.Stop != "Shutdown" && p.FewTimes(r.Site) {
+	switch {
+	case r.Stop == "Shutdown":
+	case p.FewTimes(r.Site):
 		severity, reason = finding.Medium, "it is made a few times only"
+	case severity == finding.Medium && where.Domain != program.StartUp && p.RunsAgain(r.Site):
+		severity, reason = finding.High, program.Name(fn)+" is called again and again"
 	}
 	s := rule.NewScenario()
 	actor := s.Actor(where.Actor(fn), where.Runs())
