@@ -31,7 +31,7 @@ func (g *gatherer) borrow(instr ssa.Instruction, addr ssa.Value, step string) {
 		}
 		p.Path = join(p.Path+rest, step)
 		if g.relevant(p) {
-			g.add(&Event{Kind: Borrow, Origin: instr, Object: p.Object, Path: p.Path, Type: elem(addr.Type())})
+			g.add(&Event{Kind: Borrow, Origin: instr, Object: p.Object, Path: p.Path, Type: elem(addr.Type()), From: whole})
 		}
 	}
 }

@@ -24,7 +24,8 @@ const (
 	Change
 	// Copy makes the object a copy of another: DeepCopy, DeepCopyInto, or an assignment of the whole.
 	Copy
-	// Borrow is a change of an element in a map or slice that another object took over from this one.
+	// Borrow is a change of elements in a map or slice of the object that no assignment to its fields shows: they are sorted or removed
+	// in place, or another object took the map or slice over. From is that object.
 	Borrow
 	// Spelled is what the data of a raw patch says about a field; the object in memory stays as it is.
 	Spelled

@@ -44,7 +44,7 @@ func (e *Effects) SharedChanges() []SharedChange {
 	var out []SharedChange
 	for _, fn := range e.Program.Funcs {
 		for _, sh := range e.sharedIn(fn) {
-			for _, ev := range slices.Concat(e.events[fn], e.sorts(fn), e.answered(fn)) {
+			for _, ev := range slices.Concat(e.events[fn], e.answered(fn)) {
 				if (ev.Kind == Change || ev.Kind == Borrow) && sh.holds(ev) && (sh.Handed || ev.At != sh.At) && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
 					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
 				}

@@ -101,11 +101,16 @@ func isEvent(t types.Type) bool {
 	return named != nil && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "sigs.k8s.io/controller-runtime/pkg/event"
 }
 
-// answered returns the requests of a function whose client writes the server's answer into the object that it sends, as changes
-// of that object.
+// answered returns the requests of a function whose client writes the server's answer into the object that it is given, to send or to
+// fill, as changes of that object.
 func (e *Effects) answered(fn *ssa.Function) []*Event {
 	var out []*Event
 	for _, ev := range e.events[fn] {
+		if ev.Kind == Read && ev.Root != nil && ev.Call != nil && ev.Call.WritesInto >= 0 && isPointer(ev.Root.Type()) && !e.withoutCopy(ev) {
+			one := *ev
+			one.Kind, one.Path = Change, "the whole"
+			out = append(out, &one)
+		}
 		if ev.Kind == Write && ev.Root != nil && ev.Call.WritesInto >= 0 && ev.Call.WritesInto == ev.Call.Object && ev.Call.Effect != kube.Create && !ev.Partial {
 			one := *ev
 			one.Kind, one.Path = Change, "the whole"

@@ -111,34 +111,3 @@ func (e *Effects) FixedAndUnread(c SharedChange) bool {
 		return load.Parent() != st.Parent() && load.Parent() != c.Func
 	})
 }
-
-// sorts returns the calls of a function that put the elements of a slice in another place, as changes of what holds the slice.
-func (e *Effects) sorts(fn *ssa.Function) []*Event {
-	var out []*Event
-	for site := range program.Sites(fn) {
-		if !reorders(site) {
-			continue
-		}
-		for _, p := range e.Places(fn, program.Argument(site, 0)) {
-			if p.Path != "" {
-				out = append(out, &Event{Kind: Change, Origin: site, At: site, Object: p.Object, Path: join(p.Path, "[]"), Type: stripped(program.Argument(site, 0)).Type()})
-			}
-		}
-	}
-	return out
-}
-
-// reorders knows the functions of the standard library that sort in place.
-func reorders(site ssa.CallInstruction) bool {
-	t := program.Target(site)
-	if t == nil || t.Pkg() == nil {
-		return false
-	}
-	switch t.Pkg().Path() {
-	case "sort":
-		return slices.Contains([]string{"Slice", "SliceStable", "Sort", "Stable", "Strings", "Ints"}, t.Name())
-	case "slices":
-		return slices.Contains([]string{"Sort", "SortFunc", "SortStableFunc", "Reverse"}, t.Name())
-	}
-	return false
-}

@@ -73,6 +73,9 @@ func (e *Effects) realDuration(v ssa.Value) (why string) {
 		}
 		v = c.X
 	}
+	if shown := shownDuration(v); shown != "" {
+		return shown
+	}
 	sources := e.Program.Sources(v)
 	if sources.Partial {
 		return ""

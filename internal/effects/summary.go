@@ -150,6 +150,7 @@ func elem(t types.Type) types.Type {
 
 // call adds what a call does: by the model where it has a row, else through the callee's events.
 func (g *gatherer) call(site ssa.CallInstruction) {
+	g.inPlace(site)
 	row := program.Model(site)
 	helper := row != nil && row.Effect == kube.ReadModifyWrite && row.Closure >= 0
 	if helper {

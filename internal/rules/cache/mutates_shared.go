@@ -90,7 +90,7 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 		severity, reason = finding.Medium, "it is set to constants, which no other code in sight reads"
 	}
 	how := "without a copy"
-	if ev.Kind == effects.Borrow {
+	if ev.Kind == effects.Borrow && ev.From.Root != nil {
 		how = "through an object that took it over by value"
 	}
 	pass.Report(rule.Report{

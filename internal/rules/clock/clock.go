@@ -21,5 +21,5 @@ var Rules = []*rule.Rule{
 	zone,
 	skew,
 	swapped,
-	squared,
+	unit,
 }
