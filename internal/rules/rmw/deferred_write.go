@@ -40,7 +40,7 @@ func checkDeferredWrite(pass *rule.Pass) {
 			if deferrer == nil || !returnsError(deferrer) {
 				continue // not deferred, or by a function that has no error to give
 			}
-			if en := reconcileAbove(pass, deferrer); en != nil && (deferrer == en.Func || !writtenAtTheEnd(pass, row, en)) {
+			if en := reconcileAbove(pass, deferrer); en != nil && (deferrer == en.Func || !writtenAtTheEnd(pass, row, en) && carriesWork(row, deferrer)) {
 				told[fate.At] = true
 				reportDeferred(pass, row, fate, deferrer, en)
 			}
@@ -113,6 +113,32 @@ func writtenAtTheEnd(pass *rule.Pass, row *effects.Entry, en *program.Entry) boo
 			return fate.Kind != effects.ErrorDropped && slices.ContainsFunc(fate.Path, func(site ssa.CallInstruction) bool { return deferred[site.Parent()] }) ||
 				fate.Kind != effects.ErrorDropped && deferred[fate.Func]
 		})
+	})
+}
+
+// carriesWork tells whether a deferred write stores what its function did before, as far as the changes are known: one that only
+// changes what it sends itself takes back a step, such as a lock or a scale, and the work goes on to ask for that.
+func carriesWork(row *effects.Entry, deferrer *ssa.Function) bool {
+	known := false
+	for _, s := range row.Stories {
+		for _, ch := range s.Sent() {
+			known = true
+			if behindDefer(s.Write, deferrer) && !behindDefer(ch, deferrer) {
+				return true
+			}
+		}
+	}
+	return !known
+}
+
+// behindDefer tells whether what a function defers leads to an event.
+func behindDefer(ev *effects.Event, deferrer *ssa.Function) bool {
+	if d, ok := ev.At.(*ssa.Defer); ok && d.Parent() == deferrer {
+		return true
+	}
+	return slices.ContainsFunc(ev.Chain, func(site ssa.CallInstruction) bool {
+		d, ok := site.(*ssa.Defer)
+		return ok && d.Parent() == deferrer
 	})
 }
 
