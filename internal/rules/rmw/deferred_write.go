@@ -29,7 +29,7 @@ var deferredWrite = &rule.Rule{
 func checkDeferredWrite(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
 	for _, row := range pass.Effects.Ledger {
-		if !keepsState(row) || pass.Program.Generated(row.Site.Parent()) || pass.Program.InTest(row.Site.Parent()) {
+		if !keepsState(row) || !pass.Reviewed(row.Site.Parent()) {
 			continue // nothing that a later run builds on, or not reviewed code
 		}
 		for _, fate := range pass.Effects.ErrorFates(row.Site) {
@@ -123,12 +123,17 @@ func carriesWork(row *effects.Entry, deferrer *ssa.Function) bool {
 	for _, s := range row.Stories {
 		for _, ch := range s.Sent() {
 			known = true
-			if behindDefer(s.Write, deferrer) && !behindDefer(ch, deferrer) {
+			if behindDefer(s.Write, deferrer) && !behindDefer(ch, deferrer) && whileRuns(ch, deferrer) {
 				return true
 			}
 		}
 	}
 	return !known
+}
+
+// whileRuns tells whether a change is made while a function runs.
+func whileRuns(ch *effects.Event, fn *ssa.Function) bool {
+	return ch.At.Parent() == fn || ch.Origin.Parent() == fn || slices.ContainsFunc(ch.Chain, func(site ssa.CallInstruction) bool { return site.Parent() == fn })
 }
 
 // behindDefer tells whether what a function defers leads to an event.
