@@ -338,7 +338,7 @@ func (c *Concurrency) likely(fn *ssa.Function) []*Root {
 	roots := slices.Clone(c.Of(fn))
 	if !c.p.ForTests(fn) {
 		// What tests and their helpers start is no part of the program.
-		roots = slices.DeleteFunc(roots, c.forTests)
+		roots = slices.DeleteFunc(roots, func(r *Root) bool { return c.forTests(r) || c.p.apart(fn, r.Func) })
 	}
 	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
 	if len(roots) > rootLimit {
@@ -469,3 +469,6 @@ func (c *Concurrency) StartsRoot(by, started *Root) bool {
 
 // MayStart tells whether a call of fn can start the goroutine of a root.
 func (c *Concurrency) MayStart(fn *ssa.Function, r *Root) bool { return c.startersOf(r)[fn] }
+
+// MayStartAny tells whether a call of fn can start some goroutine.
+func (c *Concurrency) MayStartAny(fn *ssa.Function) bool { return c.spawns[fn] }

@@ -34,7 +34,15 @@ func Dominates(a, b ssa.Instruction) bool { return dominates(a, b) }
 
 // MayPrecedeWithout tells whether a can run before b without def running in between.
 func MayPrecedeWithout(a, b, def ssa.Instruction) bool {
-	if a.Parent() != b.Parent() || a == b {
+	return a != b && comesTo(a, b, def)
+}
+
+// RunsAgainWithout tells whether an instruction can run again in one call of its function without def running in between.
+func RunsAgainWithout(instr, def ssa.Instruction) bool { return comesTo(instr, instr, def) }
+
+// comesTo tells whether control can get from one instruction to another without passing def.
+func comesTo(a, b, def ssa.Instruction) bool {
+	if a.Parent() != b.Parent() {
 		return false
 	}
 	seen := make(map[*ssa.BasicBlock]bool)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +65,10 @@ type Program struct {
 	// support are the packages of test helpers, tools the files of which only tests, samples and tools are built.
 	support map[*load.Package]bool
 	tools   map[string]bool
+	// linked says which commands a package is a part of, a bit for each.
+	linked map[*load.Package]*big.Int
+	// values are the functions that are used as values, found when first asked for.
+	values map[*ssa.Function]bool
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction
@@ -98,6 +103,7 @@ func Build(code *load.Code, declared ...Declared) *Program {
 	}
 	p.findSupport()
 	p.findTools()
+	p.findLinked()
 	p.buildSSA()
 	p.stores = indexStores(p.Funcs)
 	p.calls = p.indexCalls()

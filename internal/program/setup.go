@@ -23,10 +23,26 @@ func (c *Concurrency) setsUp(x, y *Root, instr ssa.Instruction) bool {
 	return known
 }
 
-// ofMain tells whether the start of a program starts a goroutine.
-func (c *Concurrency) ofMain(x *Root) bool {
+// ofMain tells whether the start of a program starts a goroutine, or a goroutine that it has started once.
+func (c *Concurrency) ofMain(x *Root) bool { return c.startedByMain(x, 0) }
+
+// mainDepth bounds the goroutines between main and one that is a part of starting up.
+const mainDepth = 3
+
+func (c *Concurrency) startedByMain(x *Root, depth int) bool {
 	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
-		return slices.ContainsFunc(c.Of(site.Parent()), (*Root).once)
+		return slices.ContainsFunc(c.Of(site.Parent()), func(by *Root) bool {
+			return by.once() || depth < mainDepth && by != x && !by.Again && !by.Parallel && c.startedByMain(by, depth+1)
+		})
+	})
+}
+
+// leadsToRoot tells whether a goroutine starts another, itself or through one that it starts.
+func (c *Concurrency) leadsToRoot(by, x *Root, depth int) bool {
+	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
+		return slices.ContainsFunc(c.Of(site.Parent()), func(r *Root) bool {
+			return r == by || depth < mainDepth && r != x && c.leadsToRoot(by, r, depth+1)
+		})
 	})
 }
 
@@ -40,7 +56,12 @@ func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*R
 	}
 	for _, site := range sites {
 		for _, by := range c.Of(site.Parent()) {
-			if by == x || seen[by] || by.once() && !c.StartsRoot(by, x) || !by.Known() {
+			switch {
+			case by == x || seen[by] || !by.Known():
+				continue
+			case c.leadsToRoot(by, x, 0):
+				return false // it brings about the one beside the other
+			case by.once():
 				continue
 			}
 			if !c.beginsAfter(x, by, instr, seen) {

@@ -62,10 +62,9 @@ func (m *Memory) judgeGuarded(all []*Access, guard Place) {
 }
 
 // Guard infers the lock that guards a place: one that belongs to the same struct, or to the same package for package
-// variables, and is held for a write. One write is evidence enough; of several locks the one held most often counts.
+// variables, and is held for a write, be it for reading only where nobody holds one for writing. One write is evidence enough;
+// of several locks the one held most often counts.
 func (m *Memory) Guard(place Place) Place {
-	var best Place
-	most := 0
 	counts := make(map[Place]int)
 	for _, a := range m.accesses[place] {
 		for _, h := range a.Held {
@@ -74,12 +73,22 @@ func (m *Memory) Guard(place Place) Place {
 			}
 		}
 	}
+	if guard := m.heldForWrite(place, Write, counts); guard.Known() {
+		return guard
+	}
+	return m.heldForWrite(place, Read, counts)
+}
+
+// heldForWrite returns the lock that writes of a place hold in a mode; of several, the one with the highest count.
+func (m *Memory) heldForWrite(place Place, mode Mode, counts map[Place]int) Place {
+	var best Place
+	most := 0
 	for _, a := range m.accesses[place] {
 		if !a.Write {
 			continue
 		}
 		for _, h := range a.Held {
-			if h.Mode == Write && counts[h.Lock.Place] > most {
+			if h.Mode == mode && counts[h.Lock.Place] > most {
 				best, most = h.Lock.Place, counts[h.Lock.Place]
 			}
 		}
@@ -102,9 +111,12 @@ func Related(lock, memory Place) bool {
 
 // meetGuarded looks for a guarded access that an access without the guard can meet.
 func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
+	if m.looksAgain(a, guard) || !a.Write && !asks(a) && m.setOnce(a.Place) {
+		return
+	}
 	var unsure *Unguarded
 	for _, other := range all {
-		if _, held := other.Holds(guard); !held || !conflict(a, other) || commonHeld(a, other) {
+		if _, held := other.Holds(guard); !held || !m.conflict(a, other) || commonHeld(a, other) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
@@ -126,8 +138,8 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 }
 
 // conflict tells whether two accesses race when they meet.
-func conflict(a, b *Access) bool {
-	return a.Part == b.Part && (a.Write || b.Write) && !apart(a.Base, b.Base)
+func (m *Memory) conflict(a, b *Access) bool {
+	return a.Part == b.Part && (a.Write || b.Write) && !apart(a.Base, b.Base) && !m.inOthers(a.Base, b.Base)
 }
 
 // commonHeld tells whether both accesses hold one lock, at least one of them for writing.
@@ -149,8 +161,11 @@ func (m *Memory) judgeBare(all []*Access) {
 		if !a.Write || len(a.Held) > 0 {
 			continue // some lock, if not a near one: its callers may know what they do
 		}
+		if m.setAtStart(a) {
+			continue // found set by all who come later
+		}
 		for _, other := range all {
-			if !conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
+			if !m.conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
 				continue
 			}
 			if meeting, evident, ok := m.race(a, other); ok {

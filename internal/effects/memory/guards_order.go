@@ -13,6 +13,9 @@ import (
 // ordered tells whether the code puts one of two accesses before the other in another way than by a lock: one is a step
 // of setting up before the other can begin, or one waits for the end of the other.
 func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
+	if meeting.A == meeting.B && m.inTurn(meeting.A) {
+		return true
+	}
 	return m.setsUp(a, meeting.A) || m.setsUp(b, meeting.B) || m.before(a, b, meeting.B) || m.before(b, a, meeting.A)
 }
 
@@ -30,7 +33,7 @@ func (m *Memory) before(a, b *Access, of *program.Root) bool {
 	if of.Entry != nil {
 		return false // no group counts what others run
 	}
-	if startedAndAwaited(of, a.Func()) {
+	if startedAndAwaited(of, a.Func()) || m.roundBefore(a, of) {
 		return true
 	}
 	return slices.ContainsFunc(m.groupsOf(of), func(group Place) bool { return m.waitedFor(a.At, group, 0) })
@@ -116,6 +119,40 @@ func apart(x, y ssa.Value) bool {
 	partA, okA := program.FieldKeyOf(a.X.Type(), a.Field)
 	partB, okB := program.FieldKeyOf(b.X.Type(), b.Field)
 	return okA && okB && (partA != partB || apart(a.X, b.X))
+}
+
+// inOthers tells whether two structs are surely two: all that the one can be is known, and so is all that the other can be, and
+// nothing is among both. What a function gets by value is its own.
+func (m *Memory) inOthers(x, y ssa.Value) bool {
+	if x == nil || y == nil || x == y {
+		return false
+	}
+	a, b := m.allocated(x), m.allocated(y)
+	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(made ssa.Value) bool { return slices.Contains(b, made) })
+}
+
+// allocated lists the variables and objects that a value can be; none if it can be anything else.
+func (m *Memory) allocated(v ssa.Value) []ssa.Value {
+	if free, ok := v.(*ssa.FreeVar); ok {
+		if b := m.Program.Bindings(free); len(b) == 1 {
+			return m.allocated(b[0])
+		}
+	}
+	srcs := m.Program.Sources(v)
+	if srcs.Partial {
+		return nil
+	}
+	var out []ssa.Value
+	for _, src := range srcs.Values {
+		switch src.(type) {
+		case *ssa.Const: // nil
+		case *ssa.Alloc:
+			out = append(out, src)
+		default:
+			return nil
+		}
+	}
+	return out
 }
 
 // handedOver tells whether a channel orders one access before the other: the first is followed by a send or a close,

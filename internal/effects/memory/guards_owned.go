@@ -90,6 +90,10 @@ func (m *Memory) tells(v ssa.Value) []ssa.Instruction {
 				continue
 			case *ssa.FieldAddr, *ssa.UnOp, *ssa.Return, *ssa.DebugRef, *ssa.IndexAddr, *ssa.Phi:
 				continue
+			case *ssa.Call:
+				if m.keepsForItself(x, cell, 0) {
+					continue
+				}
 			}
 			out = append(out, ref)
 		}
@@ -114,11 +118,11 @@ func (m *Memory) isFresh(v ssa.Value) bool {
 			return false
 		}
 	}
-	return fresh && m.constructs(v)
+	return fresh && m.constructs(v, 0)
 }
 
 // constructs tells whether the call behind v makes what it returns, instead of handing out what is kept somewhere.
-func (m *Memory) constructs(v ssa.Value) bool {
+func (m *Memory) constructs(v ssa.Value, depth int) bool {
 	index := 0
 	if ex, ok := v.(*ssa.Extract); ok {
 		index, v = ex.Index, ex.Tuple
@@ -134,8 +138,12 @@ func (m *Memory) constructs(v ssa.Value) bool {
 			if !ok || index >= len(ret.Results) {
 				continue
 			}
-			switch m.Locks.place.refOf(ret.Results[index]).Root.(type) {
+			switch made := m.Locks.place.refOf(ret.Results[index]).Root.(type) {
 			case *ssa.Alloc, *ssa.Const:
+			case *ssa.Call, *ssa.Extract: // a constructor that calls another
+				if depth > escapeDepth || !m.constructs(made, depth+1) {
+					return false
+				}
 			default:
 				return false
 			}
@@ -161,6 +169,9 @@ func (m *Memory) passedOwned(param *ssa.Parameter) bool {
 		return false
 	}
 	for _, e := range callers {
+		if m.Program.InTest(e.Caller()) && !m.Program.InTest(fn) {
+			continue // whoever tests fn does not share the object either
+		}
 		arg := program.ArgumentFor(e, slices.Index(fn.Params, param))
 		if arg == nil || e.How == program.Starts || !m.owned(m.Locks.place.refOf(arg).Root, e.Site) {
 			return false

@@ -66,9 +66,9 @@ type Exit struct {
 	Held   []Holding
 }
 
-// buildLocks gathers the facts about the locks of a program.
-func buildLocks(p *program.Program) *Locks {
-	l := &Locks{
+// newLocks returns the facts about the locks of a program that are there before they are gathered: what a lock is.
+func newLocks(p *program.Program) *Locks {
+	return &Locks{
 		program: p,
 		place:   newPlacer(p),
 		ops:     make(map[ssa.CallInstruction]lockOp),
@@ -77,12 +77,16 @@ func buildLocks(p *program.Program) *Locks {
 		asking:  make(map[*ssa.Function]bool),
 		handed:  make(map[ssa.CallInstruction][]program.Edge),
 	}
+}
+
+// gather finds out about the locks of the program. builds tells of a call whether it is made on an object that nobody else has
+// yet: what its caller holds says nothing about the callers that share one.
+func (l *Locks) gather(builds func(program.Edge) bool) {
 	l.findFlags()
 	l.walkAll()
 	l.sumTakes()
 	l.sumBlocks()
-	l.spreadHeld()
-	return l
+	l.spreadHeld(builds)
 }
 
 // walkAll walks every function that operates on locks, and again the callers of those that return with other locks than

@@ -4,6 +4,8 @@ package memory
 
 import (
 	"go/token"
+	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -23,7 +25,8 @@ const (
 	WaitGroup
 	CondWait
 	Sleep
-	Other // anything else of a library that may wait long
+	Library // a function of a library that takes a context and may fail: what it waits for is not known
+	Other   // anything else of a library that may wait long
 )
 
 // Remote tells whether another machine decides how long the wait is.
@@ -39,6 +42,8 @@ type Block struct {
 	Call  ssa.CallInstruction
 	Inner *Block
 	Given []Place
+	// when is what the function must have been called with.
+	when when
 }
 
 // Path returns the calls from the function to the waiting instruction.
@@ -75,7 +80,10 @@ func (l *Locks) blockingCall(call *ssa.Call) *Block {
 		return &Block{Kind: CondWait, At: call, Given: []Place{op.lock.Place}}
 	}
 	row := program.Model(call)
-	if row == nil || op.kind != noOp {
+	if row == nil && l.mayAsk(call) {
+		return &Block{Kind: Library, At: call}
+	}
+	if row == nil || op.kind != noOp || listens(call) {
 		return nil
 	}
 	switch {
@@ -95,6 +103,25 @@ func (l *Locks) blockingCall(call *ssa.Call) *Block {
 		return &Block{Kind: Other, At: call, Row: row}
 	}
 	return nil
+}
+
+// listens tells whether a call only opens a port of this machine.
+func listens(call *ssa.Call) bool {
+	target := program.Target(call)
+	return target != nil && target.Pkg() != nil && target.Pkg().Path() == "net" && strings.HasPrefix(target.Name(), "Listen")
+}
+
+// mayAsk tells whether a library that is neither in sight nor known is called with a context, and can fail.
+func (l *Locks) mayAsk(call *ssa.Call) bool {
+	target := program.Target(call)
+	if target == nil || target.Pkg() == nil || l.program.OwnPackage(target.Pkg()) || !strings.Contains(target.Pkg().Path(), ".") {
+		return false
+	}
+	sig := target.Signature()
+	if sig.Params().Len() == 0 || !program.IsNamed(sig.Params().At(0).Type(), "context", "Context") || sig.Results().Len() == 0 {
+		return false
+	}
+	return types.Identical(sig.Results().At(sig.Results().Len()-1).Type(), types.Universe.Lookup("error").Type())
 }
 
 // liveRead tells whether a read goes to the API server for sure.
@@ -123,6 +150,7 @@ func (l *Locks) sumBlocks() {
 				if block == nil {
 					continue
 				}
+				block.when = whenOf(instr)
 				if l.flows[fn] != nil {
 					block.Given = join(block.Given, l.givenBefore(instr))
 				}
@@ -149,7 +177,14 @@ func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
 	}
 	learned := false
 	for _, b := range l.blocks[fn].list {
-		up := &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: join(b.Given, given)}
+		w, never := b.when.at(e)
+		if never {
+			continue
+		}
+		if w.param == nil {
+			w = whenOf(e.Site)
+		}
+		up := &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: join(b.Given, given), when: w}
 		learned = addBlock(s, up) || learned
 	}
 	if len(s.list) > 0 {
@@ -181,10 +216,18 @@ func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
 			continue
 		}
 		for _, b := range l.Blocks(e.Callee) {
+			if _, never := b.when.at(e); never {
+				continue
+			}
 			out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: site, Inner: b, Given: b.Given})
 		}
 	}
 	return out
+}
+
+type blockKey struct {
+	at   ssa.Instruction
+	when when
 }
 
 // addBlock keeps a few places of each kind: one is enough to tell, and the rest differ in nothing that matters.
@@ -195,5 +238,5 @@ func addBlock(s *summary[*Block], b *Block) bool {
 			same++
 		}
 	}
-	return same < blockLimit && s.add(b.At, b, len(s.list)+1)
+	return same < blockLimit && s.add(blockKey{b.At, b.when}, b, len(s.list)+1)
 }

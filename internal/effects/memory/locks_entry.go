@@ -26,8 +26,8 @@ type entryHeld struct {
 func (e *entryHeld) known() bool { return !e.any && !e.unmade }
 
 // spreadHeld hands held locks down from callers to callees. It starts from "all locks" and takes away what some caller
-// does not hold, until nothing changes.
-func (l *Locks) spreadHeld() {
+// does not hold, until nothing changes. Callers in tests do not count, and neither do those who build the object that they call.
+func (l *Locks) spreadHeld(builds func(program.Edge) bool) {
 	l.entry = make(map[*ssa.Function]*entryHeld, len(l.program.Funcs))
 	var queue []*ssa.Function
 	makes := make(map[*ssa.Function][]*ssa.Function)
@@ -35,6 +35,9 @@ func (l *Locks) spreadHeld() {
 		callers := l.program.Callers(fn)
 		started := slices.ContainsFunc(callers, func(e program.Edge) bool { return e.How == program.Starts })
 		free := len(callers) == 0 || started || l.program.EntryAt(fn) != nil
+		if free && l.program.Idle(fn) {
+			free = false // it never runs: what it does not hold says nothing
+		}
 		at := &entryHeld{any: !free, passed: l.passedTo(fn)}
 		l.entry[fn] = at
 		if at.passed != nil {
@@ -58,7 +61,7 @@ func (l *Locks) spreadHeld() {
 		queue = queue[1:]
 		waiting[fn] = false
 		for _, e := range l.program.CallsFrom(fn) {
-			if e.How == program.Starts || l.unasked(e.Site) {
+			if e.How == program.Starts || l.unasked(e.Site) || l.testsOnly(e) || builds(e) {
 				continue
 			}
 			// Whose callers say by a flag what they hold is asked again: what one of them holds may have changed.
@@ -199,4 +202,9 @@ func (l *Locks) entryOf(fn *ssa.Function) []Holding {
 		return append(slices.Clone(e.held), e.of...)
 	}
 	return e.held
+}
+
+// testsOnly tells whether a call is made by a test of code that is none.
+func (l *Locks) testsOnly(e program.Edge) bool {
+	return l.program.InTest(e.Caller()) && !l.program.InTest(e.Callee)
 }

@@ -20,6 +20,9 @@ func runsLater(e program.Edge) bool {
 	if e.How != program.PassesTo {
 		return e.How == program.Starts
 	}
+	if target := program.Target(e.Site); target != nil && target.Name() == "AfterFunc" {
+		return true // of a clock: a timer runs it, in a goroutine
+	}
 	results := e.Site.Common().Signature().Results()
 	if results.Len() != 1 {
 		return false

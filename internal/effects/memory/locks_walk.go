@@ -335,7 +335,9 @@ func (w *walker) callee(site ssa.CallInstruction, s *path) {
 			continue
 		}
 		for _, lock := range n.released {
-			w.release(w.l.translate(lock, e), s)
+			if w.l.allRelease(edges, lock.Place) {
+				w.release(w.l.translate(lock, e), s)
+			}
 		}
 		if len(edges) > 1 {
 			continue // which of several implementations runs is not known: nothing is surely taken
@@ -372,4 +374,13 @@ func neverReturns(site ssa.CallInstruction) bool {
 		return target.Name() == "Goexit"
 	}
 	return false
+}
+
+// allRelease tells whether each function that a call can run gives up the lock at a place. Where one of many does, which types
+// alone put together, it is hardly the one that runs.
+func (l *Locks) allRelease(edges []program.Edge, place Place) bool {
+	return !slices.ContainsFunc(edges, func(e program.Edge) bool {
+		n := l.nets[e.Callee]
+		return n == nil || !slices.ContainsFunc(n.released, func(r Lock) bool { return r.Place == place })
+	})
 }

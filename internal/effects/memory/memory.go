@@ -30,12 +30,18 @@ type Memory struct {
 	uses        map[*ssa.Parameter]paramUse     // answers of useOf
 	names       map[identityKey][]identity      // answers of identities
 	few         map[*ssa.Alloc]bool             // answers of madeFewTimes
+	escaped     map[*ssa.Parameter]bool         // answers of escapes
+	once        map[Place]bool                  // answers of setOnce
+	stores      map[Place][]*ssa.Call           // made when first asked for
+	waiting     []*ssa.Function                 // made when first asked for
 }
 
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
-	m := &Memory{Program: p, Locks: buildLocks(p), ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
+	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool),
+		ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
 		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]paramUse)}
+	m.Locks.gather(m.builds)
 	m.gatherAccesses()
 	return m
 }

@@ -53,12 +53,19 @@ func heldAcrossNetwork(p *rule.Pass) {
 		at ssa.Instruction
 	}
 	told := make(map[call]bool)
+	asking := askers(p)
 	for _, place := range order {
+		if startsAndStops(p, place) {
+			continue // it keeps starting and stopping apart, which must wait for each other
+		}
 		for _, r := range firstEach(byLock[place]) {
 			if told[call{r.fn, r.block.At}] {
 				continue // the same call under a second lock: it is moved out of both
 			}
-			if victim := waitsFor(p, place, byLock[place], r); victim != nil {
+			if keepsAnswer(r) {
+				continue // the lock is there for the object that is read, sent and kept
+			}
+			if victim := waitsFor(p, place, asking[place], r); victim != nil {
 				told[call{r.fn, r.block.At}] = true
 				tellRemote(p, r, victim)
 			}
@@ -116,11 +123,7 @@ func firstEach(all []remote) []remote {
 
 // waitsFor finds who needs the lock without asking another machine itself, and can come while the call is made. Where
 // there is nobody, the lock is there to let one call at a time through.
-func waitsFor(p *rule.Pass, place memory.Place, calls []remote, r remote) ssa.CallInstruction {
-	asks := make(map[*ssa.Function]bool)
-	for _, c := range calls {
-		asks[c.fn] = true
-	}
+func waitsFor(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool, r remote) ssa.CallInstruction {
 	for _, site := range locks(p).Acquirers(place) {
 		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || cleansUp(p, site.Parent()) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue

@@ -4,6 +4,7 @@ package mutex
 
 import (
 	"fmt"
+	"go/types"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/effects/memory"
@@ -128,6 +129,9 @@ func (w *waiting) stuckOp(p *rule.Pass, op *effects.ChannelOp) bool {
 			if !ch.Known {
 				return false
 			}
+			if seesRoom(op.Instr) {
+				return false // the lock keeps others from filling what was found to have room
+			}
 			w.full = ch.Capacity
 		}
 		ends := ch.Signals()
@@ -143,6 +147,33 @@ func (w *waiting) stuckOp(p *rule.Pass, op *effects.ChannelOp) bool {
 		}
 	}
 	return found
+}
+
+// seesRoom tells whether a send stands behind a test of how much the channel holds.
+func seesRoom(send ssa.Instruction) bool {
+	for at := send.Block().Idom(); at != nil; at = at.Idom() {
+		branch, ok := at.Instrs[len(at.Instrs)-1].(*ssa.If)
+		if !ok {
+			continue
+		}
+		test, ok := branch.Cond.(*ssa.BinOp)
+		if !ok {
+			continue
+		}
+		for _, side := range []ssa.Value{test.X, test.Y} {
+			if call, ok := side.(*ssa.Call); ok {
+				if b, ok := call.Call.Value.(*ssa.Builtin); ok && b.Name() == "len" && isChannel(call.Call.Args[0]) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func isChannel(v ssa.Value) bool {
+	_, ok := v.Type().Underlying().(*types.Chan)
+	return ok
 }
 
 // stuckGroup judges WaitGroup.Wait: some goroutine that must call Done needs the lock.

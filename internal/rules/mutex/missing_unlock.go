@@ -57,10 +57,22 @@ func leaksLock(locks *memory.Locks, fn *ssa.Function, h memory.Holding) bool {
 		return false // a helper took it: what the function owes is not known
 	case !locks.ReleasesIn(fn, h.Lock.Place):
 		return false // the function never unlocks: it is a lock helper, its callers do
+	case handedToGoroutine(locks, fn, h.Lock.Place):
+		return false // a goroutine that it has started does
 	case locks.GivenUpByOthers(h.Lock.Place, fn):
 		return false // somebody unlocks what others locked: the lock is meant to outlive the function
 	}
 	return true
+}
+
+// handedToGoroutine tells whether a function starts a goroutine that releases the lock.
+func handedToGoroutine(locks *memory.Locks, fn *ssa.Function, place memory.Place) bool {
+	for site := range program.Sites(fn) {
+		if _, starts := site.(*ssa.Go); starts && locks.Releases(site, place) {
+			return true
+		}
+	}
+	return false
 }
 
 func tellMissing(p *rule.Pass, fn *ssa.Function, exit memory.Exit, h memory.Holding) {

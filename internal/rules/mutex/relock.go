@@ -56,6 +56,8 @@ func takenAgain(p *rule.Pass, locks *memory.Locks, site ssa.CallInstruction, h m
 		switch {
 		case !locks.Same(take.Lock, h.Lock):
 			continue // another lock, or perhaps another instance
+		case anotherTurn(take, h):
+			continue // a loop takes the lock of one object after another
 		case givenUp(take, h):
 			continue // the callee gives the lock up before it takes it again
 		case anotherCall(p, take, h):
@@ -66,6 +68,28 @@ func takenAgain(p *rule.Pass, locks *memory.Locks, site ssa.CallInstruction, h m
 		return take
 	}
 	return nil
+}
+
+// anotherTurn tells whether a loop takes the lock of one element of a list or map after another.
+func anotherTurn(take *memory.Take, h memory.Holding) bool {
+	var element ssa.Instruction
+	switch x := take.Lock.Ref.Root.(type) {
+	case *ssa.Extract, *ssa.IndexAddr, *ssa.Phi, *ssa.Lookup:
+		element = x.(ssa.Instruction)
+	default:
+		return false
+	}
+	at := take.Site
+	if path := take.Path(); len(path) > 0 {
+		at = path[0]
+	}
+	if element.Parent() != at.Parent() || h.Site == nil || h.Site.Parent() != at.Parent() {
+		return false
+	}
+	if h.Site == at {
+		return !program.RunsAgainWithout(at, element)
+	}
+	return !program.MayPrecedeWithout(h.Site, at, element)
 }
 
 func givenUp(take *memory.Take, h memory.Holding) bool {

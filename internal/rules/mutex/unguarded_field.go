@@ -79,9 +79,24 @@ func application(p *rule.Pass) bool {
 	})
 }
 
-// uncalled tells whether a goroutine begins in a function that nobody calls, as far as all who can call it are seen.
+// uncalled tells whether a goroutine begins in a function that nobody calls, as far as all who can call it are seen, or is
+// started by such functions alone.
 func uncalled(p *rule.Pass, r *program.Root, complete bool) bool {
-	return !r.Known() && r.Func.Parent() == nil && (complete || closed(r.Func)) && len(p.Program.Callers(r.Func)) == 0
+	return uncalledAt(p, r, complete, make(map[*program.Root]bool))
+}
+
+func uncalledAt(p *rule.Pass, r *program.Root, complete bool, seen map[*program.Root]bool) bool {
+	if !r.Known() {
+		return r.Func.Parent() == nil && (complete || closed(r.Func) || p.Program.Linked(r.Func)) && len(p.Program.Callers(r.Func)) == 0
+	}
+	if len(r.Sites) == 0 || r.Entry != nil || seen[r] || !p.Program.WellTyped() {
+		return false
+	}
+	seen[r] = true
+	return !slices.ContainsFunc(r.Sites, func(site ssa.CallInstruction) bool {
+		roots := p.Program.Concurrency().Of(site.Parent())
+		return len(roots) == 0 || slices.ContainsFunc(roots, func(by *program.Root) bool { return !uncalledAt(p, by, complete, seen) })
+	})
 }
 
 // closed tells whether only the reviewed module can call a function: it stands in a command, or below a directory named
@@ -154,8 +169,16 @@ func severityOf(all []*memory.Unguarded, u *memory.Unguarded) (finding.Severity,
 		return finding.Critical, "Go ends the process when a map is written and used at the same time"
 	case !u.Access.Write && oneWord(u.Access.Type):
 		return finding.Medium, "a data race; in practice what is read is one word, and may be old"
+	case flips(u.Access) && (!u.Other.Write || flips(u.Other)):
+		return finding.Medium, "a data race; in practice what is written is one word, which is new either way"
 	}
 	return finding.High, "a data race: what is read may be half written, old or lost"
+}
+
+// flips tells whether an access sets a bool: it does not come from the old value, and is never half written.
+func flips(a *memory.Access) bool {
+	basic, ok := a.Type.Underlying().(*types.Basic)
+	return ok && a.Write && basic.Info()&types.IsBoolean != 0
 }
 
 // counts tells whether an access is a call of len: the runtime does not watch it.

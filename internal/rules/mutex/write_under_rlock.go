@@ -35,10 +35,32 @@ func writeUnderRLock(p *rule.Pass) {
 			if told[key] {
 				continue // one finding a function and variable
 			}
+			other := metUnderRead(p, a, lock)
+			if other == nil {
+				continue // one goroutine alone takes the lock for reading: the others are kept out
+			}
 			told[key] = true
-			tellReadWrite(p, a, lock)
+			tellReadWrite(p, a, other, lock)
 		}
 	}
+}
+
+// metUnderRead returns an access to the same memory that the read lock lets in at the same time, a write if there is one.
+func metUnderRead(p *rule.Pass, a *memory.Access, lock memory.Holding) *memory.Access {
+	var found *memory.Access
+	for _, other := range p.Effects.Memory().Accesses(a.Place) {
+		mode, held := other.Holds(lock.Lock.Place)
+		if !held || mode == memory.Write || other.Part != a.Part || found != nil && !other.Write {
+			continue
+		}
+		if _, meet := p.Program.Concurrency().Meet(a.At, other.At); !meet {
+			continue
+		}
+		if found = other; other.Write {
+			return other
+		}
+	}
+	return found
 }
 
 // readLocked returns the near lock that is held for reading only.
@@ -56,19 +78,26 @@ func readLocked(m *memory.Memory, a *memory.Access) (memory.Holding, bool) {
 	return found, ok
 }
 
-func tellReadWrite(p *rule.Pass, a *memory.Access, lock memory.Holding) {
+func tellReadWrite(p *rule.Pass, a, other *memory.Access, lock memory.Holding) {
 	name := lockName(lock.Lock)
 	severity, reason := finding.High, "readers run at the same time under the read lock: a data race"
 	outcome := fmt.Sprintf("one of the two writes of %s is lost, or a reader sees half of it", a.Place)
+	act := "writes"
+	if !other.Write {
+		act, outcome = "reads", fmt.Sprintf("the reader works with an old or half written %s", a.Place)
+		if oneWord(a.Type) {
+			severity, reason = finding.Medium, "a data race; in practice what is read is one word, and may be old"
+		}
+	}
 	if a.Map() {
 		severity, reason = finding.Critical, "Go ends the process when a map is written and used at the same time"
 		outcome = "fatal error: concurrent map writes; the process ends"
 	}
 	s := rule.NewScenario()
 	first := s.Actor("reader 1", "runs "+program.Name(a.Func()))
-	second := s.Actor("reader 2", "runs "+program.Name(a.Func())+" too; the read lock lets both in")
+	second := s.Actor("reader 2", "runs "+program.Name(other.Func())+" too; the read lock lets both in")
 	first.Step(siteOf(a.At), fmt.Sprintf("writes %s with %s held for reading", a.Place, name), "")
-	second.Step(siteOf(a.At), fmt.Sprintf("writes %s with %s held for reading", a.Place, name), "at the same time")
+	second.Step(siteOf(other.At), fmt.Sprintf("%s %s with %s held for reading", act, a.Place, name), "at the same time")
 	s.Outcome("%s", outcome)
 
 	where, proof := domain(p, a.At)
