@@ -28,6 +28,9 @@ func (e *Effects) Bounded(site ssa.CallInstruction) bool {
 	case pkg == "net/http" && strings.HasPrefix(name, "NewRequest"):
 		return e.sentWithTimeout(site)
 	}
+	if row := program.Model(site); row != nil && (row.Effect.IsRead() || row.Effect.IsWrite()) && e.clientTimesOut(program.Receiver(site)) {
+		return true
+	}
 	return e.hasTimeout(program.Receiver(site)) || e.Contexts().plugins.isRequest(site)
 }
 

@@ -57,6 +57,8 @@ type Effects struct {
 	roots      []*ContextRoot                   // found when first asked for
 	// senders are the calls that send an HTTP request, for each call that makes one; found when first asked for.
 	senders map[ssa.CallInstruction][]ssa.CallInstruction
+	// puts are the statements that put something into a map of a struct, by the field; found when first asked for.
+	puts map[program.FieldKey][]*ssa.MapUpdate
 }
 
 // Build gathers the effects of a program.
