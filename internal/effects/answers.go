@@ -91,6 +91,9 @@ func (e *Effects) ThereBefore(r Refusal) bool {
 // namedInCache tells whether a key is made of nothing but what objects say that were read from the cache: who named it there has
 // had the time to make it.
 func (e *Effects) namedInCache(fn *ssa.Function, v ssa.Value, depth int) bool {
+	if p, one := e.Place(fn, v); one && e.readOf(fn, p.Root) == nil && e.givenFromCache(p.Root, depth) {
+		return true
+	}
 	found := false
 	for _, p := range e.DepsOf(fn, v).Places {
 		switch root := p.Root.(type) {
@@ -137,6 +140,32 @@ func (e *Effects) callersNameInCache(fn *ssa.Function, param *ssa.Parameter, dep
 			return false
 		}
 		found = true
+	}
+	return found
+}
+
+// givenFromCache tells whether a value is what an own function gives of what it has read from the cache.
+func (e *Effects) givenFromCache(v ssa.Value, depth int) bool {
+	result := 0
+	if ex, ok := v.(*ssa.Extract); ok {
+		v, result = ex.Tuple, ex.Index
+	}
+	call, ok := v.(*ssa.Call)
+	if !ok || depth == 2 {
+		return false
+	}
+	found := false
+	for _, callee := range e.Program.Static(call) {
+		for _, b := range callee.Blocks {
+			ret, ok := last(b).(*ssa.Return)
+			if !ok || result >= len(ret.Results) || program.IsNil(ret.Results[result]) {
+				continue
+			}
+			if !e.namedInCache(callee, ret.Results[result], depth+1) {
+				return false
+			}
+			found = true
+		}
 	}
 	return found
 }
