@@ -37,6 +37,13 @@ func (c *Concurrency) startedByMain(x *Root, depth int) bool {
 	})
 }
 
+// Leads tells whether a goroutine starts another, or registers its entry point, itself or through one that it starts.
+func (c *Concurrency) Leads(by, x *Root) bool {
+	return c.leadsToRoot(by, x, 0) || x.Entry != nil && slices.ContainsFunc(x.Entry.sites, func(site ssa.CallInstruction) bool {
+		return c.Runs(by, site.Parent())
+	})
+}
+
 // leadsToRoot tells whether a goroutine starts another, itself or through one that it starts.
 func (c *Concurrency) leadsToRoot(by, x *Root, depth int) bool {
 	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {

@@ -161,9 +161,6 @@ func (m *Memory) judgeBare(all []*Access) {
 		if !a.Write || len(a.Held) > 0 {
 			continue // some lock, if not a near one: its callers may know what they do
 		}
-		if m.setAtStart(a) {
-			continue // found set by all who come later
-		}
 		for _, other := range all {
 			if !m.conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
 				continue
@@ -187,7 +184,7 @@ func (m *Memory) race(a, b *Access) (meeting program.Meeting, evident, ok bool) 
 		if !meeting.Sure() && !(first && evident) {
 			break // the known ones come first
 		}
-		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) {
+		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) && !m.setAtStart(a, meeting) {
 			return meeting, evident, true
 		}
 		first = false

@@ -175,26 +175,26 @@ func (m *Memory) looksAgain(a *Access, guard Place) bool {
 }
 
 // setAtStart tells whether a write stands behind a test that finds the variable itself unset, and whoever makes the object, or
-// main before it starts anything, gets there first: the others find it set.
-func (m *Memory) setAtStart(a *Access) bool {
+// main before it starts the goroutines that meet, gets there first: they find it set.
+func (m *Memory) setAtStart(a *Access, meeting program.Meeting) bool {
 	if !slices.Contains(m.unsetBefore(a.At), a.Place) || !m.staysSet(a.Place) {
 		return false
 	}
-	fn := a.Func()
 	if a.Place.Type == nil {
-		return a.Place.Global != nil && m.mainSets(a)
+		return a.Place.Global != nil && m.mainSets(a, meeting)
 	}
 	makers := m.makers(a.Place.Type)
 	return len(makers) > 0 && !slices.ContainsFunc(makers, func(made *ssa.Alloc) bool {
-		return !slices.ContainsFunc(m.Program.Callers(fn), func(e program.Edge) bool { return e.Caller() == made.Parent() && m.builds(e) })
+		return !slices.ContainsFunc(m.Program.Callers(a.Func()), func(e program.Edge) bool { return e.Caller() == made.Parent() && m.builds(e) })
 	})
 }
 
-// mainSets tells whether the start of the program comes to an access before it has started a goroutine.
-func (m *Memory) mainSets(a *Access) bool {
+// mainSets tells whether the start of the program comes to an access before it has started what meets there.
+func (m *Memory) mainSets(a *Access, meeting program.Meeting) bool {
 	c := m.Program.Concurrency()
-	return !c.Late(a.At) && slices.ContainsFunc(c.Of(a.Func()), func(r *program.Root) bool {
-		return r.Entry != nil && r.Entry.Kind == program.EntryMain
+	return slices.ContainsFunc(c.Of(a.Func()), func(r *program.Root) bool {
+		return r.Entry != nil && r.Entry.Kind == program.EntryMain && !c.LateFor(r, meeting.A, a.At) && !c.LateFor(r, meeting.B, a.At) &&
+			(c.Leads(r, meeting.A) || c.Leads(r, meeting.B))
 	})
 }
 

@@ -56,29 +56,54 @@ func (l *Locks) spreadHeld(builds func(program.Edge) bool) {
 			queue = append(queue, fn)
 		}
 	}
+	// hand hands down over one call; true if it leads on.
+	hand := func(fn *ssa.Function, e program.Edge) {
+		// Whose callers say by a flag what they hold is asked again: what one of them holds may have changed.
+		again := len(l.flags[e.Callee]) > 0 && asked[e.Callee] < flagRounds
+		if again {
+			asked[e.Callee]++
+		}
+		if l.handDown(fn, e) || again {
+			put(e.Callee)
+		}
+	}
 	for len(queue) > 0 {
-		fn := queue[0]
-		queue = queue[1:]
-		waiting[fn] = false
-		for _, e := range l.program.CallsFrom(fn) {
-			if e.How == program.Starts || l.unasked(e.Site) || l.testsOnly(e) || builds(e) {
-				continue
+		for len(queue) > 0 {
+			fn := queue[0]
+			queue = queue[1:]
+			waiting[fn] = false
+			for _, e := range l.program.CallsFrom(fn) {
+				if e.How == program.Starts || l.unasked(e.Site) || l.testsOnly(e) || builds(e) {
+					continue
+				}
+				hand(fn, e)
 			}
-			// Whose callers say by a flag what they hold is asked again: what one of them holds may have changed.
-			again := len(l.flags[e.Callee]) > 0 && asked[e.Callee] < flagRounds
-			if again {
-				asked[e.Callee]++
-			}
-			if l.handDown(fn, e) || again {
-				put(e.Callee)
+			for _, closure := range makes[fn] {
+				if l.handIn(closure) {
+					put(closure)
+				}
 			}
 		}
-		for _, closure := range makes[fn] {
-			if l.handIn(closure) {
-				put(closure)
+		for _, e := range l.builtOnly(builds) {
+			hand(e.Caller(), e)
+		}
+	}
+}
+
+// builtOnly lists the calls by those who build an object, of functions that nobody else was seen to call: there they count.
+func (l *Locks) builtOnly(builds func(program.Edge) bool) []program.Edge {
+	var out []program.Edge
+	for _, fn := range l.program.Funcs {
+		if !l.entry[fn].any {
+			continue
+		}
+		for _, e := range l.program.Callers(fn) {
+			if by := l.entry[e.Caller()]; e.How != program.Starts && by != nil && by.known() && !l.testsOnly(e) && builds(e) {
+				out = append(out, e)
 			}
 		}
 	}
+	return out
 }
 
 // flagRounds bounds how often a function is looked at again because a caller was.
