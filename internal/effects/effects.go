@@ -53,8 +53,10 @@ type Effects struct {
 	parsed     map[string]bool                  // layouts by which own code reads times; found when first asked for
 	conc       concurrency                      // gathered when first asked for
 	memory     *memory.Memory                   // made when first asked for
-	residences []*Residence                     // gathered when first asked for
-	roots      []*ContextRoot                   // found when first asked for
+	// fieldsSet are the fields that code does more with than read them, found when first asked for.
+	fieldsSet  map[program.FieldKey]bool
+	residences []*Residence   // gathered when first asked for
+	roots      []*ContextRoot // found when first asked for
 	// senders are the calls that send an HTTP request, for each call that makes one; found when first asked for.
 	senders map[ssa.CallInstruction][]ssa.CallInstruction
 	// puts are the statements that put something into a map of a struct, by the field; found when first asked for.

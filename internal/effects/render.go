@@ -189,6 +189,15 @@ func (e *Effects) neverSet(key program.FieldKey, name string) bool {
 	if !e.Program.OwnType(key.Type) || token.IsExported(name) && key.Type.Underlying().(*types.Struct).Tag(key.Index) != "" {
 		return false
 	}
+	if e.fieldsSet == nil {
+		e.fieldsSet = e.findFieldsSet()
+	}
+	return !e.fieldsSet[key]
+}
+
+// findFieldsSet collects the fields that own code outside of tests does more with than read them.
+func (e *Effects) findFieldsSet() map[program.FieldKey]bool {
+	out := make(map[program.FieldKey]bool)
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) {
 			continue
@@ -199,13 +208,13 @@ func (e *Effects) neverSet(key program.FieldKey, name string) bool {
 				if !ok {
 					continue
 				}
-				if k, ok := program.FieldKeyOf(f.X.Type(), f.Field); ok && k == key && !onlyLoaded(f) {
-					return false
+				if key, ok := program.FieldKeyOf(f.X.Type(), f.Field); ok && !out[key] && !onlyLoaded(f) {
+					out[key] = true
 				}
 			}
 		}
 	}
-	return true
+	return out
 }
 
 func onlyLoaded(f *ssa.FieldAddr) bool {
