@@ -122,6 +122,13 @@ func (f *finder) onManager(site ssa.CallInstruction, row *kube.Call) {
 					sites: []ssa.CallInstruction{site}})
 			}
 		}
+		for _, fn := range f.p.FunctionsOf(arg) {
+			if isReconcile(fn.Signature) { // a reconcile.Func
+				domain, because := f.controllerDomain(site, mgr)
+				f.add(&Entry{Func: fn, Kind: EntryReconcile, Domain: domain, Because: because, Pos: site.Pos(), Manager: mgr, Requeues: true,
+					sites: []ssa.CallInstruction{site}})
+			}
+		}
 		if row.Name == "Add" || row.Effect == kube.RegisterLeaderRunnable {
 			for _, fn := range f.p.FunctionsOf(arg) {
 				domain, because := mgr.electedDomain("is a plain runnable")
