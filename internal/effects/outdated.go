@@ -103,7 +103,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 
 // own adds a request that the function makes itself.
 func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
-	if sendsVersion(ev) && ev.Retry == nil {
+	if sendsVersion(ev) && ev.Retry == nil && !callsItselfOnConflict(fn) {
 		for _, o := range w.sources(fn, ev) {
 			v.sends = append(v.sends, versionUse{at: ev.At, object: o, write: ev})
 		}

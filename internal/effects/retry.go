@@ -192,6 +192,30 @@ func leavesOnConflict(call *ssa.Call) bool {
 	return false
 }
 
+// callsItselfOnConflict tells whether a function that writes is its own retry: where the error is a conflict, it calls itself.
+func callsItselfOnConflict(fn *ssa.Function) bool {
+	if !asksForConflict(fn) {
+		return false
+	}
+	for site := range program.Sites(fn) {
+		call, ok := site.(*ssa.Call)
+		if ok && call.Call.StaticCallee() == fn && slices.ContainsFunc(Conditions(call.Block()), testsConflict) {
+			return true
+		}
+	}
+	return false
+}
+
+// testsConflict tells whether a branch asks if an error is a conflict.
+func testsConflict(branch *ssa.If) bool {
+	test, ok := branch.Cond.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	row := program.Model(test)
+	return row != nil && row.Effect == kube.ErrorFilter && row.Name == "IsConflict"
+}
+
 // SameLoop tells whether two instructions of a function are repeated together.
 func SameLoop(a, b ssa.Instruction) bool {
 	x, y := a.Block(), b.Block()
