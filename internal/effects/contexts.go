@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"slices"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -189,7 +191,7 @@ func (c *Contexts) parameter(param *ssa.Parameter, inside *call) []ContextOrigin
 	if e := c.p.EntryAt(fn); e != nil {
 		out = append(out, ContextOrigin{Kind: entryContext(e), Root: param})
 	}
-	for _, e := range c.p.Callers(fn) {
+	for _, e := range c.callers(fn) {
 		if arg := program.ArgumentFor(e, index); arg != nil {
 			out = append(out, c.Of(arg)...)
 		} else if e.Arg >= 0 {
@@ -208,6 +210,17 @@ func (c *Contexts) parameter(param *ssa.Parameter, inside *call) []ContextOrigin
 	out = unique(out)
 	c.known[param] = out
 	return out
+}
+
+// callers returns the calls of a function, without those in functions that nobody runs, where there are others: what these
+// would hand on says nothing.
+func (c *Contexts) callers(fn *ssa.Function) []program.Edge {
+	all := c.p.Callers(fn)
+	idle := func(e program.Edge) bool { return c.p.Idle(e.Caller()) }
+	if slices.ContainsFunc(all, idle) && !slices.ContainsFunc(all, func(e program.Edge) bool { return !idle(e) }) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), idle)
 }
 
 // handedOn is the context that a library gives to a function it was handed: the one that the library was given itself,
