@@ -23,6 +23,12 @@ func (p *Program) Idle(fn *ssa.Function) bool {
 	return !token.IsExported(fn.Name()) || fn.Signature.Recv() == nil && p.Linked(fn)
 }
 
+// Unused tells whether a function stands in a command that is shipped, and nothing in it runs the function, or the one around
+// it.
+func (p *Program) Unused(fn *ssa.Function) bool {
+	return p.Linked(fn) && p.Idle(outermost(fn))
+}
+
 // valued tells whether a function or method is used as a value.
 func (p *Program) valued(fn *ssa.Function) bool {
 	if p.values == nil {

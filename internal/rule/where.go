@@ -58,9 +58,11 @@ func (w Where) Repeats() bool {
 	return false
 }
 
-// Reviewed tells whether a finding may stand in fn: tests, packages that help tests and generated code are left out.
+// Reviewed tells whether a finding may stand in fn: tests, packages that help tests, generated code, and what a command is
+// built of but nobody in it runs are left out.
 func (p *Pass) Reviewed(fn *ssa.Function) bool {
-	return !p.Program.InTest(fn) && !p.Program.Generated(fn) && !p.Program.TestSupport(fn) && p.Program.DomainOf(fn).Worst() != program.Test
+	return !p.Program.InTest(fn) && !p.Program.Generated(fn) && !p.Program.TestSupport(fn) && p.Program.DomainOf(fn).Worst() != program.Test &&
+		!p.Program.Unused(fn)
 }
 
 // Watched tells whether a finding about memory, locks or channels may stand in fn: generated code is left out, for
