@@ -118,11 +118,11 @@ func (m *Memory) isFresh(v ssa.Value) bool {
 			return false
 		}
 	}
-	return fresh && m.constructs(v, 0)
+	return fresh && m.constructs(v)
 }
 
 // constructs tells whether the call behind v makes what it returns, instead of handing out what is kept somewhere.
-func (m *Memory) constructs(v ssa.Value, depth int) bool {
+func (m *Memory) constructs(v ssa.Value) bool {
 	index := 0
 	if ex, ok := v.(*ssa.Extract); ok {
 		index, v = ex.Index, ex.Tuple
@@ -138,12 +138,8 @@ func (m *Memory) constructs(v ssa.Value, depth int) bool {
 			if !ok || index >= len(ret.Results) {
 				continue
 			}
-			switch made := m.Locks.place.refOf(ret.Results[index]).Root.(type) {
+			switch m.Locks.place.refOf(ret.Results[index]).Root.(type) {
 			case *ssa.Alloc, *ssa.Const:
-			case *ssa.Call, *ssa.Extract: // a constructor that calls another
-				if depth > escapeDepth || !m.constructs(made, depth+1) {
-					return false
-				}
 			default:
 				return false
 			}
