@@ -26,10 +26,7 @@ type Backwards struct {
 // BackwardsDurations returns the durations of own code that are computed the wrong way round, in source order.
 func (e *Effects) BackwardsDurations() []Backwards {
 	var out []Backwards
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			if call, ok := site.(*ssa.Call); ok {
 				if b, found := e.backwards(call); found {

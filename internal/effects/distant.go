@@ -38,10 +38,7 @@ const (
 // DistantLooks returns the looks into a cache that decide elsewhere, in source order, each deed once.
 func (e *Effects) DistantLooks() []Distant {
 	w := &distantWalk{e: e, ways: e.deeds()}
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, ev := range e.events[fn] {
 			w.begin(fn, ev)
 		}

@@ -3,7 +3,6 @@
 package effects
 
 import (
-	"go/token"
 	"slices"
 	"strings"
 
@@ -28,10 +27,7 @@ type EarlyRead struct {
 // EarlyReads returns the reads from a cache that can only run before its start, in source order.
 func (e *Effects) EarlyReads() []EarlyRead {
 	var out []EarlyRead
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, ev := range e.events[fn] {
 			site, ok := ev.Origin.(ssa.CallInstruction)
 			if ev.Kind != Read || ev.At != ev.Origin || !ok {
@@ -117,17 +113,9 @@ func (e *Effects) takesItsTime(site ssa.CallInstruction) bool {
 			if instr == site || !MayPrecede(instr, site) {
 				continue
 			}
-			switch x := instr.(type) {
-			case *ssa.Select:
+			call, ok := instr.(ssa.CallInstruction)
+			if awaitsChannel(instr) || ok && (work.At(call) != NoWork || work.Through(call) != nil || waitsInCall(call)) {
 				return true
-			case *ssa.UnOp:
-				if x.Op == token.ARROW {
-					return true
-				}
-			case ssa.CallInstruction:
-				if work.At(x) != NoWork || work.Through(x) != nil || waitsInCall(x) {
-					return true
-				}
 			}
 		}
 	}

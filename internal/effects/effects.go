@@ -7,6 +7,7 @@ package effects
 
 import (
 	"go/types"
+	"iter"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/kube"
@@ -87,6 +88,18 @@ func Build(p *program.Program) *Effects {
 	e.findStories()
 	e.keepLedger()
 	return e
+}
+
+// reviewed iterates over the functions in which mistakes about API objects and times are looked for, in source order: tests,
+// what helps them and generated code are left out.
+func (e *Effects) reviewed() iter.Seq[*ssa.Function] {
+	return func(yield func(*ssa.Function) bool) {
+		for _, fn := range e.Program.Funcs {
+			if !e.Program.InTest(fn) && !e.Program.Generated(fn) && !e.Program.TestSupport(fn) && !yield(fn) {
+				return
+			}
+		}
+	}
 }
 
 // Memory returns the facts about locks and shared memory.

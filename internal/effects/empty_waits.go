@@ -13,10 +13,7 @@ import (
 // order.
 func (e *Effects) EmptyWaits() []*ssa.Call {
 	var out []*ssa.Call
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			call, ok := site.(*ssa.Call)
 			t := program.Target(site)
@@ -45,10 +42,7 @@ type LateInformer struct {
 // LateInformers returns these informers, in source order: factories start what was asked of them by then.
 func (e *Effects) LateInformers() []LateInformer {
 	var out []LateInformer
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		starts := factoryStarts(fn)
 		if len(starts) == 0 {
 			continue

@@ -24,10 +24,7 @@ type OlderValue struct {
 // OlderValues returns the changes that carry older values over, in source order.
 func (e *Effects) OlderValues() []OlderValue {
 	var out []OlderValue
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, ch := range e.events[fn] {
 			if ch.Kind != Change || len(ch.Chain) > 0 || ch.Root == nil || !carries(ch.Path) {
 				continue

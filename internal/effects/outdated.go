@@ -44,10 +44,7 @@ func (e *Effects) SecondSends() []SecondSend {
 	var out []SecondSend
 	type pair struct{ bump, send ssa.Instruction }
 	told := make(map[pair]bool)
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		v := w.of(fn)
 		one := make(map[ssa.Instruction]bool) // an answer that is thrown away is one mistake, whatever it spoils
 		for _, send := range v.sends {

@@ -29,10 +29,7 @@ type Overwritten struct {
 // what is stored (sigs.k8s.io/controller-runtime/pkg/client, typed_client.go: Do(ctx).Into(obj)).
 func (e *Effects) Overwrites() []Overwritten {
 	var out []Overwritten
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, w := range e.events[fn] {
 			if w.Kind != Write || w.Root == nil || w.Spawned || Reassigned(fn, w.Root) {
 				continue // which object it is is not certain

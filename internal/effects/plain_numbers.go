@@ -23,10 +23,7 @@ type BareNumber struct {
 // BareNumbers returns these numbers, in source order, where nothing multiplies them by a unit on the way to their use.
 func (e *Effects) BareNumbers() []BareNumber {
 	var out []BareNumber
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				number, ok := numberMadeDuration(instr)

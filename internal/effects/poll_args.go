@@ -24,10 +24,7 @@ type SwappedPoll struct {
 // SwappedPolls returns the calls of own code whose interval and timeout changed places, in source order.
 func (e *Effects) SwappedPolls() []SwappedPoll {
 	var out []SwappedPoll
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			if call, ok := site.(*ssa.Call); ok {
 				if s, found := swappedPoll(call); found {

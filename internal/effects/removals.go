@@ -24,10 +24,7 @@ type Removal struct {
 // confirms that the object is gone.
 func (e *Effects) Removals() []Removal {
 	var out []Removal
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			if !removesFiles(site) || e.temporary(fn, site) {
 				continue

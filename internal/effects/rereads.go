@@ -27,10 +27,7 @@ type Reread struct {
 // field that the write changed; in source order, each read once.
 func (e *Effects) Rereads() []Reread {
 	var out []Reread
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, ev := range e.events[fn] {
 			call, ok := ev.Origin.(*ssa.Call)
 			if ev.Kind != Read || ev.At != ev.Origin || !ok || InLoop(call) || ev.Retry != nil || e.readLive(fn, ev) {

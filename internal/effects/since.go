@@ -57,6 +57,17 @@ func (t TimePair) kept(all []Moment, side ssa.Value) bool {
 	return false
 }
 
+// awaitsChannel tells whether an instruction waits for a channel.
+func awaitsChannel(instr ssa.Instruction) bool {
+	switch x := instr.(type) {
+	case *ssa.Select:
+		return true
+	case *ssa.UnOp:
+		return x.Op == token.ARROW
+	}
+	return false
+}
+
 // receivesBetween tells whether at lies in a loop that waits for a channel and that from is outside of.
 func receivesBetween(from, at *ssa.BasicBlock) bool {
 	loop := LoopOf(at)
@@ -65,13 +76,8 @@ func receivesBetween(from, at *ssa.BasicBlock) bool {
 	}
 	for _, b := range loop {
 		for _, instr := range b.Instrs {
-			switch x := instr.(type) {
-			case *ssa.Select:
+			if awaitsChannel(instr) {
 				return true
-			case *ssa.UnOp:
-				if x.Op == token.ARROW {
-					return true
-				}
 			}
 		}
 	}

@@ -24,10 +24,7 @@ type Squared struct {
 // SquaredDurations returns the products of own code of a unit of time and what is a duration already, in source order.
 func (e *Effects) SquaredDurations() []Squared {
 	var out []Squared
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				op, ok := instr.(*ssa.BinOp)

@@ -29,10 +29,7 @@ func (t TimePair) Func() *ssa.Function { return t.At.Parent() }
 // TimePairs returns the comparisons of times in own code, in source order.
 func (e *Effects) TimePairs() []TimePair {
 	var out []TimePair
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				if op, x, y := timeOperands(instr); op != "" {
@@ -314,10 +311,7 @@ func TestsTimes(cond ssa.Value) bool {
 // object, in source order.
 func (e *Effects) NewStamps() []*ssa.Store {
 	var out []*ssa.Store
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				if st, ok := instr.(*ssa.Store); ok && e.isStamp(st) {

@@ -24,10 +24,7 @@ type UntimedChange struct {
 // set the time.
 func (e *Effects) UntimedChanges() []UntimedChange {
 	var out []UntimedChange
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		seen := make(map[ssa.Value]bool)
 		for _, st := range storesOf(fn, "Status") {
 			f := st.Addr.(*ssa.FieldAddr)
@@ -175,10 +172,7 @@ type StampedAlways struct {
 // StampedTransitions returns these stamps, in source order.
 func (e *Effects) StampedTransitions() []StampedAlways {
 	var out []StampedAlways
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, st := range storesOf(fn, transitionField) {
 			f := st.Addr.(*ssa.FieldAddr)
 			if !e.DepsOf(fn, st.Val).Now || !e.partOfObject(fn, f) || asksForStatus(fn) {

@@ -24,10 +24,7 @@ const transitionField = "LastTransitionTime"
 // UnsetTransitions returns these helpers, in source order.
 func (e *Effects) UnsetTransitions() []UnsetTransition {
 	var out []UnsetTransition
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		stores := transitionStores(fn)
 		for _, copied := range stores {
 			param, ok := e.transitionOf(fn, copied.Val)
@@ -124,10 +121,7 @@ type EmptyMerge struct {
 // source order.
 func (e *Effects) EmptyMerges() []EmptyMerge {
 	var out []EmptyMerge
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			call, ok := site.(*ssa.Call)
 			callees := e.Program.Static(site)

@@ -27,10 +27,7 @@ type Unseen struct {
 func (e *Effects) UnseenReads() []Unseen {
 	var out []Unseen
 	told := make(map[ssa.Instruction]bool)
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, w := range e.events[fn] {
 			create, ok := w.Origin.(*ssa.Call)
 			if ok && w.Kind == Write && w.At == w.Origin && w.Call.Effect == kube.Create {

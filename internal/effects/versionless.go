@@ -26,10 +26,7 @@ type Versionless struct {
 // VersionlessUpdates returns the updates that can only succeed unconditionally, or never, in source order.
 func (e *Effects) VersionlessUpdates() []Versionless {
 	var out []Versionless
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		told := make(map[ssa.Instruction]bool)
 		for _, w := range e.events[fn] {
 			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || told[w.Origin] || e.reassigned(fn, w.Root) {

@@ -40,10 +40,7 @@ type Wait struct {
 // Waits returns the remaining times of own code that nothing keeps above zero, in source order.
 func (e *Effects) Waits() []Wait {
 	var out []Wait
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				if kind, v := waitUse(instr); v != nil {

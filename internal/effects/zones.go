@@ -26,10 +26,7 @@ type ZoneUse struct {
 // ZoneUses returns the schedules and the times of day that own code computes in the zone of the process.
 func (e *Effects) ZoneUses() []ZoneUse {
 	var out []ZoneUse
-	for _, fn := range e.Program.Funcs {
-		if e.Program.InTest(fn) || e.Program.Generated(fn) || e.Program.TestSupport(fn) {
-			continue
-		}
+	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			call, ok := site.(*ssa.Call)
 			if !ok {

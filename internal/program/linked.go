@@ -10,10 +10,11 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// findLinked finds which commands each package is a part of. Those of tests, samples and tools do not count: what only they
+// findLinked finds which commands each package is a part of, and whether all code type-checks. Those of tests, samples and tools do not count: what only they
 // put together never meets where the code is shipped.
 func (p *Program) findLinked() {
 	p.linked = make(map[*load.Package]*big.Int)
+	p.wellTyped = !slices.ContainsFunc(p.Code.Packages, func(pkg *load.Package) bool { return pkg.IllTyped && !pkg.Test })
 	byPath := make(map[string]*load.Package)
 	for _, pkg := range p.Code.Packages {
 		if !pkg.Test {
@@ -55,9 +56,7 @@ func (p *Program) Linked(fn *ssa.Function) bool {
 }
 
 // WellTyped tells whether all code type-checks, so that no call is missing.
-func (p *Program) WellTyped() bool {
-	return !slices.ContainsFunc(p.Code.Packages, func(pkg *load.Package) bool { return pkg.IllTyped && !pkg.Test })
-}
+func (p *Program) WellTyped() bool { return p.wellTyped }
 
 // apart tells whether no command that has the one function has the other too, so that what types allow can not happen: the one
 // never calls the other. Tests put together what they like.

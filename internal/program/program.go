@@ -67,6 +67,8 @@ type Program struct {
 	tools   map[string]bool
 	// linked says which commands a package is a part of, a bit for each.
 	linked map[*load.Package]*big.Int
+	// wellTyped is the answer of WellTyped.
+	wellTyped bool
 	// values are the functions that are used as values, found when first asked for.
 	values map[*ssa.Function]bool
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.

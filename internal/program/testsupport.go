@@ -43,10 +43,7 @@ func (p *Program) ForTests(fn *ssa.Function) bool {
 
 // ofDouble tells whether a function is a method of a stand-in for tests, by the name of its type.
 func ofDouble(fn *ssa.Function) bool {
-	for fn.Parent() != nil {
-		fn = fn.Parent()
-	}
-	recv := fn.Signature.Recv()
+	recv := outermost(fn).Signature.Recv()
 	if recv == nil || Named(recv.Type()) == nil {
 		return false
 	}
