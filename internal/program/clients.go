@@ -23,9 +23,6 @@ const (
 	Live
 )
 
-// String returns the word that reports use.
-func (f Freshness) String() string { return [...]string{"unknown", "cached", "live"}[f] }
-
 // ClientOf answers whether reads of objects of type t through client v are cached or live, and where the client was
 // made. Unstructured objects bypass the cache of a manager's client unless it was told otherwise, see
 // controller-runtime's client.CacheOptions.

@@ -151,6 +151,3 @@ func (l *Locks) Held(instr ssa.Instruction) []Holding {
 
 // PlaceOf returns the place that an address, or the pointer, map or slice kept at a place, stands for.
 func (l *Locks) PlaceOf(v ssa.Value) Place { return l.place.placeOf(v) }
-
-// RefOf returns the instance behind an address or value.
-func (l *Locks) RefOf(v ssa.Value) Ref { return l.place.refOf(v) }
