@@ -28,8 +28,8 @@ var remaining = &rule.Rule{
 func checkRemaining(pass *rule.Pass) {
 	told := make(map[ssa.Value]bool)
 	for _, w := range pass.Effects.Waits() {
-		if told[w.Difference] || !pass.Strict && atOnce(pass, w) {
-			continue // told, or two readings that follow close upon each other
+		if told[w.Difference] {
+			continue // told
 		}
 		told[w.Difference] = true
 		reportRemaining(pass, w)
