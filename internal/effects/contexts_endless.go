@@ -61,8 +61,6 @@ func (c *Contexts) Behind(reach *InReach) []ContextOrigin {
 				out = append(out, c.Of(store.Val)...)
 			}
 		}
-	case isContextType(reach.Value.Type()):
-		out = c.Of(reach.Value)
 	case isPointerToContext(reach.Value.Type()):
 		if free, ok := reach.Value.(*ssa.FreeVar); ok {
 			if cell, at, ok := captured(free, 0); ok {
@@ -71,6 +69,8 @@ func (c *Contexts) Behind(reach *InReach) []ContextOrigin {
 				}
 			}
 		}
+	case isContextType(reach.Value.Type()):
+		out = c.Of(reach.Value)
 	default: // what carries a request
 		return []ContextOrigin{{Kind: RequestContext, Root: reach.Value}}
 	}

@@ -40,21 +40,32 @@ func (e *Effects) OrderedText(fate Fate) bool {
 			keys, _ := e.Program.String(program.Argument(at, 1))
 			return slices.ContainsFunc(keys, func(key string) bool { return order.keys[key] })
 		}
-		// A patch is most likely of a field that the API server reads with its offset. What is set on an object is read by
-		// its key, and no key that is ordered was seen.
+		// A patch is most likely of a field that the API server reads with its offset. What is set on an object, through whatever
+		// helper, is read by its key, and no key that is ordered was seen.
 		return fate.Where != "patch" && !setsOnObject(fate.At)
 	}
 	return false
 }
 
-// setsOnObject tells whether a call is of a method of an API object, such as SetAnnotations.
+// setsOnObject tells whether a call is of a method of an API object, such as SetAnnotations, or is given one.
 func setsOnObject(at ssa.Instruction) bool {
 	site, ok := at.(ssa.CallInstruction)
-	if !ok || program.Receiver(site) == nil {
+	if !ok {
 		return false
 	}
-	method, _, _ := types.LookupFieldOrMethod(program.Receiver(site).Type(), true, nil, "GetResourceVersion")
-	return method != nil
+	return isObject(program.Receiver(site)) || slices.ContainsFunc(site.Common().Args, isObject)
+}
+
+func isObject(v ssa.Value) bool {
+	if v == nil {
+		return false
+	}
+	for _, name := range []string{"GetResourceVersion", "GetObjectKind"} {
+		if method, _, _ := types.LookupFieldOrMethod(v.Type(), true, nil, name); method != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // textOrders gathers what own code compares as texts with < or >.

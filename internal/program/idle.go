@@ -26,7 +26,9 @@ func (p *Program) Idle(fn *ssa.Function) bool {
 // Unused tells whether a function stands in a command that is shipped, and nothing in it runs the function, or the one around
 // it.
 func (p *Program) Unused(fn *ssa.Function) bool {
-	return p.Linked(fn) && p.Idle(outermost(fn))
+	outer := outermost(fn)
+	inSight := p.Linked(fn) || p.linked[p.Package(fn)] != nil && !token.IsExported(outer.Name()) // its own package sees all calls
+	return inSight && p.Idle(outer)
 }
 
 // valued tells whether a function or method is used as a value.

@@ -42,9 +42,22 @@ func checkTransitionReset(pass *rule.Pass) {
 			if s.FromOld(ch) || tested(ch, ch.Path) || tested(s.Write, ch.Path) || effects.ComparesConditions(ch.Func()) || told.again(ch.Origin) {
 				continue // compared with the stored conditions
 			}
+			if settles(s, ch) {
+				continue // made anew once for each new value of what stands beside them
+			}
 			reportReset(pass, s, ch, w)
 		}
 	}
+}
+
+// settles tells whether a change is made behind a test of a field that the same write stores: the next run finds it stored.
+func settles(s *effects.Story, ch *effects.Event) bool {
+	for _, sent := range s.Sent() {
+		if sent != ch && sent.Path != "" && tested(ch, sent.Path) {
+			return true
+		}
+	}
+	return false
 }
 
 func reportReset(pass *rule.Pass, s *effects.Story, ch *effects.Event, w rule.Where) {

@@ -39,6 +39,7 @@ type waiting struct {
 }
 
 func heldWhileBlocked(p *rule.Pass) {
+	idles, waiters := idleWaits(p)
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
 		if flow == nil || !p.Watched(fn) {
@@ -55,10 +56,14 @@ func heldWhileBlocked(p *rule.Pass) {
 				}
 			}
 		}
-		for _, w := range idleUnder(p, fn, flow) {
-			if !told[w.held.Lock.Place] {
-				told[w.held.Lock.Place] = true
-				tellIdle(p, w)
+		for _, w := range idles[fn] {
+			place := w.held.Lock.Place
+			if told[place] {
+				continue
+			}
+			if victim := victimOf(p, w.held, fn, waiters[place]); victim != nil {
+				told[place] = true
+				tellIdle(p, w, victim)
 			}
 		}
 	}

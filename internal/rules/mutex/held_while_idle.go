@@ -20,15 +20,32 @@ import (
 // longSleep is how long a sleep must be to be told.
 const longSleep = 100 * time.Millisecond
 
-// idle is a wait of its own function with a lock held that others need.
-type idle struct {
-	waiting
-	victim ssa.CallInstruction
+// shortRetries is how long a loop of sleeps may take that ends by its count: it is there for what fails now and then.
+const shortRetries = 5 * time.Second
+
+// idleWaits lists, by function, the waits that stand in it or in what it calls, under a lock that is not needed to end them; and
+// by lock the functions that come to one.
+func idleWaits(p *rule.Pass) (waits map[*ssa.Function][]waiting, waiters map[memory.Place]map[*ssa.Function]bool) {
+	waits, waiters = make(map[*ssa.Function][]waiting), make(map[memory.Place]map[*ssa.Function]bool)
+	for _, fn := range p.Program.Funcs {
+		flow := locks(p).Flow(fn)
+		if flow == nil {
+			continue
+		}
+		for _, w := range idleUnder(p, fn, flow) {
+			place := w.held.Lock.Place
+			if waiters[place] == nil {
+				waiters[place] = make(map[*ssa.Function]bool)
+			}
+			waits[fn], waiters[place][fn] = append(waits[fn], w), true
+		}
+	}
+	return waits, waiters
 }
 
-// idleUnder lists the waits that stand in fn itself, or in what it calls, under a lock that others ask for meanwhile.
-func idleUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []idle {
-	var out []idle
+// idleUnder lists the waits of a function under a lock.
+func idleUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []waiting {
+	var out []waiting
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			held := flow.At(instr).Must
@@ -37,11 +54,8 @@ func idleUnder(p *rule.Pass, fn *ssa.Function, flow *memory.Flow) []idle {
 			}
 			for _, block := range locks(p).BlocksAt(instr) {
 				for _, h := range held {
-					if h.Mode == memory.Semaphore || !h.Lock.Place.Known() || h.Lock.Place.Keyed() || given(block, h) || !lasts(p, fn, block) {
-						continue
-					}
-					if victim := victimOf(p, h, fn); victim != nil {
-						out = append(out, idle{waiting{fn: fn, held: h, block: block}, victim})
+					if h.Mode != memory.Semaphore && h.Lock.Place.Known() && !h.Lock.Place.Keyed() && !given(block, h) && lasts(p, fn, block) {
+						out = append(out, waiting{fn: fn, held: h, block: block})
 					}
 				}
 			}
@@ -86,15 +100,33 @@ func otherLock(p *rule.Pass, block *memory.Block) bool {
 	return false
 }
 
-// sleepsLong tells whether the time to sleep is a constant that others notice.
+// sleepsLong tells whether the time to sleep is a constant that others notice, and not the pause of a few retries.
 func sleepsLong(site ssa.CallInstruction) bool {
 	args := site.Common().Args
-	c, ok := args[len(args)-1].(*ssa.Const)
-	if !ok || c.Value == nil {
+	d, ok := constantInt(args[len(args)-1])
+	if !ok || time.Duration(d) < longSleep {
 		return false
 	}
-	d, exact := constant.Int64Val(c.Value)
-	return exact && time.Duration(d) >= longSleep
+	for _, b := range site.Parent().Blocks {
+		branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If)
+		if !ok || !program.Reaches(site.Block(), b) || !program.Reaches(b, site.Block()) {
+			continue // no test of a loop around the sleep
+		}
+		if test, ok := branch.Cond.(*ssa.BinOp); ok && effects.IsOrder(test.Op) {
+			if rounds, ok := constantInt(test.Y); ok && rounds < 1000 && time.Duration(rounds*d) < shortRetries {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func constantInt(v ssa.Value) (int64, bool) {
+	c, ok := v.(*ssa.Const)
+	if !ok || c.Value == nil {
+		return 0, false
+	}
+	return constant.Int64Val(constant.ToInt(c.Value))
 }
 
 // channelLasts tells whether all that can end a wait for a channel is in goroutines that live on their own.
@@ -121,13 +153,14 @@ func channelLasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
 	return true
 }
 
-// victimOf finds who else asks for the lock while it is held.
-func victimOf(p *rule.Pass, h memory.Holding, fn *ssa.Function) ssa.CallInstruction {
+// victimOf finds who else asks for the lock while it is held. Who comes to such a wait under the lock himself is none: the lock is
+// there to let one after the other through.
+func victimOf(p *rule.Pass, h memory.Holding, fn *ssa.Function, waiters map[*ssa.Function]bool) ssa.CallInstruction {
 	if h.Site == nil {
 		return nil
 	}
 	for _, site := range locks(p).Acquirers(h.Lock.Place) {
-		if site.Parent() == fn || !excludes(locks(p).ModeAt(site), h.Mode) {
+		if site.Parent() == fn || waiters[site.Parent()] || callsOne(p, site.Parent(), waiters) || !excludes(locks(p).ModeAt(site), h.Mode) {
 			continue
 		}
 		if m, ok := p.Program.Concurrency().Meet(h.Site, site); ok && m.Sure() {
@@ -141,23 +174,23 @@ var idleWords = map[memory.BlockKind]string{
 	memory.Receive: "a receive", memory.Send: "a send", memory.CondWait: "Cond.Wait, which gives up another lock", memory.Sleep: "a sleep",
 }
 
-func tellIdle(p *rule.Pass, w idle) {
+func tellIdle(p *rule.Pass, w waiting, needed ssa.CallInstruction) {
 	name, what := lockName(w.held.Lock), idleWords[w.block.Kind]
 	at := w.block.At
 	if w.block.Call != nil {
 		at = w.block.Call
 	}
-	victim := program.Name(w.victim.Parent())
+	victim := program.Name(needed.Parent())
 	s := rule.NewScenario()
 	actor, runs := runner(p, w.fn)
-	other, otherRuns := runner(p, w.victim.Parent())
+	other, otherRuns := runner(p, needed.Parent())
 	if other == actor {
 		other += " (2)"
 	}
 	first, second := s.Actor(actor, runs), s.Actor(other, otherRuns)
 	first.Step(siteOf(w.held.Site), "takes "+verb(w.held), name+" is held")
 	first.Step(siteOf(w.block.At), fmt.Sprintf("comes to %s%s", what, route(w.block.Path())), "waits")
-	second.Step(siteOf(w.victim), "asks for "+placeName(w.held.Lock.Place), "waits as long")
+	second.Step(siteOf(needed), "asks for "+placeName(w.held.Lock.Place), "waits as long")
 	if w.held.Mode == memory.Read {
 		s.Outcome("%s waits for the reader, and every new reader waits behind it", victim)
 	} else {
@@ -172,7 +205,7 @@ func tellIdle(p *rule.Pass, w idle) {
 		Related: []rule.Related{
 			{Func: w.fn, Pos: siteOf(w.held.Site), Message: name + " is taken here"},
 			{Func: w.block.At.Parent(), Pos: siteOf(w.block.At), Message: "the wait is here"},
-			{Func: w.victim.Parent(), Pos: siteOf(w.victim), Message: "and here the lock is needed by others"},
+			{Func: needed.Parent(), Pos: siteOf(needed), Message: "and here the lock is needed by others"},
 		},
 		Scenario: s,
 		Fix: rule.Fix{
