@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -180,7 +181,7 @@ type Truth struct {
 func (p *Program) Bool(v ssa.Value) Truth {
 	var out Truth
 	first := true
-	for _, src := range p.Sources(v).Values {
+	for _, src := range p.SourcesUntil(v, p.boundToFlag).Values {
 		t := p.boolSource(src)
 		if !t.Known {
 			return Truth{}
@@ -236,7 +237,7 @@ func (p *Program) boolCall(call *ssa.Call) Truth {
 	case strings.HasPrefix(path, "k8s.io/utils/p") && len(args) == 1:
 		return p.Bool(args[0])
 	case target.Name() == "Bool" && isFlagPackage(path):
-		return flagTruth(call)
+		return p.flagTruth(call)
 	}
 	return Truth{}
 }
@@ -246,19 +247,32 @@ func (p *Program) flagAt(addr ssa.Value) (Truth, bool) {
 	for _, src := range p.Sources(addr).Values {
 		if call, ok := src.(*ssa.Call); ok {
 			if target := Target(call); target != nil && target.Name() == "Bool" && target.Pkg() != nil && isFlagPackage(target.Pkg().Path()) {
-				return flagTruth(call), true
+				return p.flagTruth(call), true
 			}
 		}
 		for _, site := range p.flagBindings() {
 			for _, arg := range site.Common().Args {
 				if p.samePlace(arg, src) {
-					t := flagTruth(site)
+					t := p.flagTruth(site)
 					return t, t.Known
 				}
 			}
 		}
 	}
 	return Truth{}, false
+}
+
+// boundToFlag tells whether a value is read from a field that a flag is bound to: the command line decides it, whatever is
+// stored there before.
+func (p *Program) boundToFlag(v ssa.Value) bool {
+	load, ok := v.(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return false
+	}
+	addr, ok := load.X.(*ssa.FieldAddr)
+	return ok && slices.ContainsFunc(p.flagBindings(), func(site ssa.CallInstruction) bool {
+		return slices.ContainsFunc(site.Common().Args, func(arg ssa.Value) bool { return p.samePlace(arg, addr) })
+	})
 }
 
 // flagBindings lists the BoolVar calls of own code.
@@ -306,28 +320,46 @@ func isFlagPackage(path string) bool {
 }
 
 // flagTruth reads name and default from the arguments of a flag definition.
-func flagTruth(site ssa.CallInstruction) Truth {
+func (p *Program) flagTruth(site ssa.CallInstruction) Truth {
 	t := Truth{}
 	for _, arg := range site.Common().Args {
-		if call, ok := arg.(*ssa.Call); ok {
+		switch x := arg.(type) {
+		case *ssa.Call:
 			// A default taken from the environment, with a fallback: envBool("NAME", true).
-			if v, ok := fallback(call); ok {
+			if v, ok := fallback(x); ok {
 				t.Value, t.Known = v, true
 			}
-			continue
-		}
-		c, ok := arg.(*ssa.Const)
-		if !ok || c.Value == nil {
-			continue
-		}
-		switch {
-		case c.Value.Kind() == constant.String && t.Flag == "":
-			t.Flag = constant.StringVal(c.Value)
-		case c.Value.Kind() == constant.Bool:
-			t.Value, t.Known = constant.BoolVal(c.Value), true
+		case *ssa.UnOp:
+			// A default that stands where the flag is stored: BoolVar(&o.Elect, "elect", o.Elect, usage).
+			if basic, ok := x.Type().Underlying().(*types.Basic); ok && basic.Kind() == types.Bool {
+				t.Value, t.Known = p.stored(x)
+			}
+		case *ssa.Const:
+			switch {
+			case x.Value == nil:
+			case x.Value.Kind() == constant.String && t.Flag == "":
+				t.Flag = constant.StringVal(x.Value)
+			case x.Value.Kind() == constant.Bool:
+				t.Value, t.Known = constant.BoolVal(x.Value), true
+			}
 		}
 	}
 	return t
+}
+
+// stored returns the one constant that is stored where a bool is loaded from; false where nothing is.
+func (p *Program) stored(load *ssa.UnOp) (value, ok bool) {
+	for i, src := range p.Sources(load).Values {
+		c, isConst := src.(*ssa.Const)
+		if src == ssa.Value(load) {
+			continue
+		}
+		if !isConst || c.Value == nil || c.Value.Kind() != constant.Bool || i > 0 && constant.BoolVal(c.Value) != value {
+			return false, false
+		}
+		value = constant.BoolVal(c.Value)
+	}
+	return value, true
 }
 
 // fallback returns the only constant bool among the arguments of a call.
