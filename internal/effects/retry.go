@@ -216,6 +216,13 @@ func testsConflict(branch *ssa.If) bool {
 	return row != nil && row.Effect == kube.ErrorFilter && row.Name == "IsConflict"
 }
 
+// AnswersConflict tells whether a call is made only where another one met a conflict: it is the second try.
+func AnswersConflict(site ssa.CallInstruction) bool {
+	return slices.ContainsFunc(Conditions(site.Block()), func(branch *ssa.If) bool {
+		return testsConflict(branch) && branch.Block().Succs[0].Dominates(site.Block())
+	})
+}
+
 // SameLoop tells whether two instructions of a function are repeated together.
 func SameLoop(a, b ssa.Instruction) bool {
 	x, y := a.Block(), b.Block()

@@ -47,8 +47,8 @@ func checkLostConflict(pass *rule.Pass) {
 
 // lossOf finds the first end of a write's error at which a conflict is lost.
 func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
-	if !conflicts(row) {
-		return nil // the server never answers 409
+	if !conflicts(row) || effects.AnswersConflict(row.Site) {
+		return nil // the server never answers 409; or this is the second try
 	}
 	var fates []effects.ErrorFate
 	for _, s := range row.Stories {
@@ -136,7 +136,7 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 	}
 	if l.from.Kind == effects.Write {
 		l.severity, l.reason, l.how = finding.High, "only the run that creates the object makes this change", "is logged at most"
-		return l.fate.Kind == effects.ErrorDropped && within(l.story, l.fate.Func)
+		return l.fate.Kind == effects.ErrorDropped && within(l.story, l.fate.Func) && l.entry.Kind != program.EntryMain // a person reads it
 	}
 	if !l.inline || l.entry.Kind == program.EntryMain || l.entry.Kind == program.EntryRunnable || l.entry.Kind == program.EntryElected {
 		// Loops come back with a new read, unless a goroutine keeps the object for longer.
