@@ -184,6 +184,9 @@ func (m *Memory) race(a, b *Access) (meeting program.Meeting, evident, ok bool) 
 		if !meeting.Sure() && !(first && evident) {
 			break // the known ones come first
 		}
+		if meeting.A == meeting.B && m.inTurn(meeting.A) {
+			continue
+		}
 		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) && !m.setAtStart(a, meeting) {
 			return meeting, evident, true
 		}

@@ -33,7 +33,22 @@ func (m *Memory) inTurn(r *program.Root) bool {
 	ends := m.endsOf(r)
 	for _, site := range r.Sites {
 		fn := site.Parent()
-		if program.MayPrecede(site, site) || !m.waitsForEnd(fn, ends, site) || !m.oneAtATime(site) {
+		if m.repeats(site, ends) || !m.waitsForEnd(fn, ends, site) || !m.oneAtATime(site) {
+			return false
+		}
+	}
+	return true
+}
+
+// repeats tells whether a loop can start a goroutine again before it has waited for the end of the one before.
+func (m *Memory) repeats(site ssa.CallInstruction, ends endings) bool {
+	if !program.MayPrecede(site, site) {
+		return false
+	}
+	for _, b := range site.Parent().Blocks {
+		if slices.ContainsFunc(b.Instrs, func(instr ssa.Instruction) bool {
+			return m.awaits(instr, ends) && !program.RunsAgainWithout(site, instr)
+		}) {
 			return false
 		}
 	}
@@ -46,7 +61,11 @@ func (m *Memory) oneAtATime(instr ssa.Instruction) bool {
 		return true
 	}
 	roots := m.Program.Concurrency().Of(instr.Parent())
-	return len(roots) == 1 && !roots[0].Parallel
+	if len(roots) == 0 {
+		return false
+	}
+	_, itself := m.Program.Concurrency().Meet(instr, instr)
+	return !itself
 }
 
 // endings are what a goroutine tells of its end: wait groups and channels.
@@ -59,6 +78,7 @@ func (m *Memory) endsOf(r *program.Root) endings {
 		if group := m.groupAt(site, "Go"); group.Known() {
 			ends.groups = append(ends.groups, group)
 		}
+		ends.groups = append(ends.groups, m.groupsGiven(r, site)...)
 	}
 	for _, fn := range append([]*ssa.Function{r.Func}, r.Func.AnonFuncs...) {
 		for _, b := range fn.Blocks {
@@ -72,6 +92,26 @@ func (m *Memory) endsOf(r *program.Root) endings {
 		}
 	}
 	return ends
+}
+
+// groupsGiven names the wait groups that a goroutine is given where it starts, and of which it tells that it has ended.
+func (m *Memory) groupsGiven(r *program.Root, start ssa.CallInstruction) []Place {
+	var out []Place
+	if start.Common().StaticCallee() != r.Func {
+		return nil
+	}
+	for done := range program.Sites(r.Func) {
+		target := program.Target(done)
+		if target == nil || target.FullName() != "(*sync.WaitGroup).Done" {
+			continue
+		}
+		if i := slices.IndexFunc(r.Func.Params, func(param *ssa.Parameter) bool { return program.Receiver(done) == ssa.Value(param) }); i >= 0 {
+			if group := m.Locks.PlaceOf(start.Common().Args[i]); group.Known() {
+				out = append(out, group)
+			}
+		}
+	}
+	return out
 }
 
 // signalled returns the channel that an instruction closes or sends to.
