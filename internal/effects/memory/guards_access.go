@@ -167,12 +167,17 @@ func (m *Memory) accessesOf(instr ssa.Instruction) []*Access {
 	return nil
 }
 
-// ownIndex tells whether an index comes from a parameter or a captured variable: workers that share a slice are told so
-// which element is theirs.
+// ownIndex tells whether an index comes from a parameter, a captured variable or a channel, by itself or in a struct: workers
+// that share a slice are told so which element is theirs.
 func ownIndex(v ssa.Value) bool {
 	switch x := v.(type) {
 	case *ssa.Parameter, *ssa.FreeVar:
 		return true
+	case *ssa.Extract:
+		received, ok := x.Tuple.(*ssa.UnOp)
+		return ok && received.Op == token.ARROW
+	case *ssa.Field:
+		return ownIndex(x.X)
 	case *ssa.UnOp:
 		if x.Op == token.ARROW {
 			return true // whoever receives an index has it for itself
@@ -180,13 +185,26 @@ func ownIndex(v ssa.Value) bool {
 		switch cell := x.X.(type) {
 		case *ssa.FreeVar:
 			return true
+		case *ssa.FieldAddr:
+			return ownCell(cell.X)
 		case *ssa.Alloc:
-			for _, ref := range *cell.Referrers() {
-				if store, ok := ref.(*ssa.Store); ok && store.Addr == cell {
-					_, given := store.Val.(*ssa.Parameter)
-					return given
-				}
-			}
+			return ownCell(cell)
+		}
+	}
+	return false
+}
+
+// ownCell tells whether a variable holds what ownIndex asks for, or a pointer is that.
+func ownCell(v ssa.Value) bool {
+	cell, ok := v.(*ssa.Alloc)
+	if !ok {
+		received, ok := v.(*ssa.UnOp)
+		return ok && received.Op == token.ARROW
+	}
+	for _, ref := range *cell.Referrers() {
+		if store, ok := ref.(*ssa.Store); ok && store.Addr == cell {
+			_, captured := store.Val.(*ssa.FreeVar)
+			return !captured && ownIndex(store.Val)
 		}
 	}
 	return false

@@ -112,13 +112,18 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
 	}
+	made := false
 	for _, src := range srcs.Values {
+		if program.IsNil(src) {
+			continue // what a constructor that fails returns
+		}
 		alloc, ok := src.(*ssa.Alloc)
 		if !ok || !m.madeBy(alloc, a, b, meeting) {
 			return false
 		}
+		made = true
 	}
-	return true
+	return made
 }
 
 // madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for
