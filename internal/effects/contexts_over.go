@@ -13,9 +13,10 @@ import (
 // Over is a call that is given a context which has ended by then, whatever happened before.
 type Over struct {
 	// Site is the call, Made the derivation of the context, By what ended it: a call of its cancel function, the wait for
-	// its group, or the defer statement of the cancel function.
+	// its group, or the defer statement of the cancel function. Where the function heard of the end, Made is nil and By is
+	// where it did.
 	Site, Made ssa.CallInstruction
-	By         ssa.CallInstruction
+	By         ssa.Instruction
 	Way        OverWay
 }
 
@@ -32,6 +33,10 @@ const (
 	OverDeferred
 	// OverReturned: what the call opens is returned to the caller, and the cancel function is deferred.
 	OverReturned
+	// OverHeard: the function waited for its end, or asked and was told.
+	OverHeard
+	// OverLeft: the call is deferred, and the function is left when it hears of the end.
+	OverLeft
 )
 
 // derivation is a context with an end that its function brings about.
@@ -44,13 +49,14 @@ type derivation struct {
 	way      OverWay
 }
 
-// UsesOver returns the calls that are given a context which is over, in source order. Tests and generated code are left out.
+// UsesOver returns the calls that are given a context which is over, by functions in source order. Tests and generated code are left out.
 func (e *Effects) UsesOver() []Over {
 	var out []Over
 	for _, fn := range e.Program.Funcs {
 		if e.Program.InTest(fn) || e.Program.Generated(fn) {
 			continue
 		}
+		out = append(out, e.usesHeard(fn)...)
 		for site := range program.Sites(fn) {
 			if d := derivationAt(site); d != nil {
 				out = append(out, e.usesAfter(d)...)

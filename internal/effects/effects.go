@@ -60,6 +60,8 @@ type Effects struct {
 	roots      []*ContextRoot // found when first asked for
 	// senders are the calls that send an HTTP request, for each call that makes one; found when first asked for.
 	senders map[ssa.CallInstruction][]ssa.CallInstruction
+	// mains are the packages of those that run an election and return with it; nil until asked for.
+	mains map[*ssa.Package]bool
 	// puts are the statements that put something into a map of a struct, by the field; found when first asked for.
 	puts map[program.FieldKey][]*ssa.MapUpdate
 }

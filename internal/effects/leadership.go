@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -34,7 +33,7 @@ func (e *Effects) Overstays() []Overstay {
 			elected = append(elected, entry)
 		}
 	}
-	if len(elected) == 0 || e.endsWithLeadership() {
+	if len(elected) == 0 {
 		return nil
 	}
 	var out []Overstay
@@ -49,97 +48,87 @@ func (e *Effects) Overstays() []Overstay {
 			out = append(out, o)
 		}
 	}
-	return out
-}
-
-// endsWithLeadership tells whether the process ends, or cancels its work, when it stops leading: the callback says so, or
-// main itself runs the election and returns with it.
-func (e *Effects) endsWithLeadership() bool {
-	p := e.Program
-	for _, entry := range p.Entries {
-		if strings.Contains(entry.Because, "OnStoppedLeading") && !p.InTest(entry.Func) && ends(entry.Func, 0, p) {
-			return true
-		}
-	}
-	for _, fn := range p.Funcs {
-		if p.InTest(fn) {
-			continue
-		}
-		for site := range program.Sites(fn) {
-			row := program.Model(site)
-			if row == nil || row.Pkg != "k8s.io/client-go/tools/leaderelection" || row.Name != "RunOrDie" && row.Name != "Run" {
-				continue
-			}
-			if _, started := site.(*ssa.Go); started || !p.OnlyFromMain(fn) {
-				continue
-			}
-			return true
-		}
-	}
-	return false
+	return slices.DeleteFunc(out, func(o Overstay) bool { return e.endsWithLeadership(o.Use.Parent()) })
 }
 
 // EndsWithLeadership tells whether a context in reach is over when the leadership is lost, and the process goes on.
 func (e *Effects) EndsWithLeadership(reach *InReach) bool {
-	return slices.ContainsFunc(e.Contexts().Behind(reach), func(o ContextOrigin) bool { return o.Kind == LeaderContext }) && !e.endsWithLeadership()
+	return slices.ContainsFunc(e.Contexts().Behind(reach), func(o ContextOrigin) bool { return o.Kind == LeaderContext }) && !e.endsWithLeadership(nil)
 }
 
-// ends tells whether a function ends the process, panics, or calls a function value, which is how contexts are cancelled.
-func ends(fn *ssa.Function, depth int, p *program.Program) bool {
-	for _, b := range fn.Blocks {
-		for _, instr := range b.Instrs {
-			switch x := instr.(type) {
-			case *ssa.Panic:
-				return true
-			case *ssa.Call:
-				if row := program.Model(x); row != nil && row.Effect == kube.ProcessExit {
-					return true
-				}
-				if t := program.Target(x); t != nil && (strings.HasPrefix(t.Name(), "Fatal") || t.Name() == "Exit" || t.Name() == "Kill") {
-					return true
-				}
-				if cancels(x) {
-					return true
-				}
-				for _, callee := range p.Static(x) {
-					if depth < 3 && ends(callee, depth+1, p) {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
-}
-
-// cancels tells whether a call is one of a function value without parameters and results, or closes a channel.
-func cancels(site *ssa.Call) bool {
-	if b, ok := site.Call.Value.(*ssa.Builtin); ok {
-		return b.Name() == "close"
-	}
-	sig := site.Call.Signature()
-	return !site.Call.IsInvoke() && site.Call.StaticCallee() == nil && sig.Params().Len() == 0 && sig.Results().Len() == 0
-}
-
-// inCallback returns the calls of OnStartedLeading that loop under a context other than the callback's own.
+// inCallback returns the calls of OnStartedLeading, and of functions that it hands its context to, that loop under a
+// context, or until the end of a stop channel, that has nothing to do with the leadership.
 func (e *Effects) inCallback(entry *program.Entry) []Overstay {
 	var out []Overstay
-	for _, fn := range append([]*ssa.Function{entry.Func}, entry.Func.AnonFuncs...) {
-		for site := range program.Sites(fn) {
-			ctx := ContextArgument(site)
-			if ctx == nil || !e.goesOn(site) {
-				continue
-			}
-			if e.otherContext(ctx) {
-				out = append(out, Overstay{Gate: firstReal(entry.Func.Blocks[0]), Use: site, Context: ctx, Elected: entry})
+	gate := firstReal(entry.Func.Blocks[0])
+	seen := map[*ssa.Function]bool{entry.Func: true}
+	queue := []*ssa.Function{entry.Func}
+	for len(queue) > 0 && len(seen) < 16 {
+		body := queue[0]
+		queue = queue[1:]
+		for _, fn := range append([]*ssa.Function{body}, body.AnonFuncs...) {
+			for site := range program.Sites(fn) {
+				ctx := ContextArgument(site)
+				for _, callee := range e.ledBy(site, ctx) {
+					if !seen[callee] {
+						seen[callee] = true
+						queue = append(queue, callee)
+					}
+				}
+				if e.goesOn(site) && (e.otherContext(ctx) || ctx == nil && e.otherStop(site)) {
+					out = append(out, Overstay{Gate: gate, Use: site, Context: ctx, Elected: entry})
+				}
 			}
 		}
 	}
 	return out
 }
 
-// goesOn tells whether a call runs for long: it is a service of a library, or an own function that loops or waits.
-func (e *Effects) goesOn(site ssa.CallInstruction) bool {
+// ledBy returns the functions that a call hands the leadership's context to by a function value: what the callback was
+// made for.
+func (e *Effects) ledBy(site ssa.CallInstruction, ctx ssa.Value) []*ssa.Function {
+	if ctx == nil || site.Common().IsInvoke() || site.Common().StaticCallee() != nil {
+		return nil
+	}
+	for _, o := range e.Contexts().Of(ctx) {
+		if o.Kind != LeaderContext {
+			return nil
+		}
+	}
+	var out []*ssa.Function
+	for _, edge := range e.Program.Callees(site) {
+		if edge.How != program.Starts && edge.Arg < 0 && !e.Program.InTest(edge.Callee) {
+			out = append(out, edge.Callee)
+		}
+	}
+	return out
+}
+
+// otherStop tells whether a call is given a stop channel that is made for something else than the leadership.
+func (e *Effects) otherStop(site ssa.CallInstruction) bool {
+	for _, arg := range site.Common().Args {
+		if t := chanElem(arg); t == nil || !isEmptyStruct(t) {
+			continue
+		}
+		srcs := e.Program.Sources(arg)
+		for _, src := range srcs.Values {
+			if call, ok := src.(*ssa.Call); !ok || isDoneCall(call) && !e.otherContext(program.Receiver(call)) || len(e.Program.Callees(call)) > 0 {
+				return false // it may end with the leadership
+			}
+		}
+		return len(srcs.Values) > 0 && !srcs.Partial
+	}
+	return false
+}
+
+// goesOn tells whether a call runs for long, or starts what does: it is a service of a library, or an own function that loops
+// or waits, or hands its context on to one.
+func (e *Effects) goesOn(site ssa.CallInstruction) bool { return e.goesOnWithin(site, 0) }
+
+func (e *Effects) goesOnWithin(site ssa.CallInstruction, depth int) bool {
+	if target := program.Target(site); target != nil && strings.Contains(target.Name(), "CacheSync") {
+		return false // waits once, for the informers
+	}
 	if e.Work().At(site) == ServiceWork {
 		return true
 	}
@@ -147,14 +136,27 @@ func (e *Effects) goesOn(site ssa.CallInstruction) bool {
 		if edge.Arg < 0 && Loops(edge.Callee) {
 			return true
 		}
+		for _, fn := range append([]*ssa.Function{edge.Callee}, edge.Callee.AnonFuncs...) {
+			for inner := range program.Sites(fn) {
+				if depth < 2 && ContextArgument(inner) != nil && !isDoneCall(inner) && e.goesOnWithin(inner, depth+1) {
+					return true
+				}
+			}
+		}
 	}
 	return false
 }
 
 // otherContext tells whether a context is known, and in no case the leadership's.
 func (e *Effects) otherContext(ctx ssa.Value) bool {
+	if ctx == nil {
+		return false
+	}
 	origins := e.Contexts().Of(ctx)
 	for _, o := range origins {
+		if o.Deferred != nil {
+			return false // it ends with a function that may follow the leadership
+		}
 		switch o.Kind {
 		case LeaderContext, UnknownContext, RequestContext, TestContext:
 			return false

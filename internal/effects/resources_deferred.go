@@ -29,6 +29,34 @@ func (g *Goroutines) PilesUp(r Resource) *ssa.Defer {
 	return nil
 }
 
+// ContextPile is a context that each round of a loop derives anew, and that ends only when the function is left.
+type ContextPile struct {
+	Made  ssa.CallInstruction
+	Defer *ssa.Defer
+}
+
+// ContextPiles returns the contexts of a function whose cancel function is deferred in the loop that derives them, where a
+// loop that waits comes back to derive the next one.
+func ContextPiles(fn *ssa.Function) []ContextPile {
+	var out []ContextPile
+	for site := range program.Sites(fn) {
+		if !InLoop(site) {
+			continue
+		}
+		d := derivationAt(site)
+		if d == nil {
+			continue
+		}
+		for _, cancel := range d.deferred {
+			if InLoop(cancel) && Before(site, cancel) && After(cancel, site) && waitsBetween(cancel, site) {
+				out = append(out, ContextPile{site, cancel})
+				break
+			}
+		}
+	}
+	return out
+}
+
 // deferredBefore tells whether a defer statement that every way to the resource passes stops whatever a variable holds in
 // the end, and the resource is kept in that variable.
 func (g *Goroutines) deferredBefore(r Resource, names []ssa.Value) bool {

@@ -21,6 +21,8 @@ type Spin struct {
 	Context ssa.Value
 	// Latent is set where the context is a parameter, and all that it is given by now never ends.
 	Latent bool
+	// Lasting says in which state the call fails for good, where it is not its context that ends; or "".
+	Lasting string
 }
 
 // Spins returns the loops of a function that spin, in order.
@@ -39,9 +41,7 @@ func (e *Effects) Spins(fn *ssa.Function) []Spin {
 			if !roundAtOnce(s.Back, instr) {
 				continue // it waits, leaves, or does something that may
 			}
-			for _, other := range LoopOf(b) {
-				told[other] = true
-			}
+			markLoop(told, instr)
 			out = append(out, s)
 		}
 	}

@@ -36,6 +36,10 @@ func checkAlreadyOver(pass *rule.Pass) {
 }
 
 func reportOver(pass *rule.Pass, over effects.Over) {
+	if over.Made == nil {
+		reportHeard(pass, over)
+		return
+	}
 	p, fn := pass.Program, over.Site.Parent()
 	where, call := pass.Where(fn), effects.Describe(over.Site)
 	start, made, by := p.Start(over.Site), p.Start(over.Made), valid(over.By.Pos(), over.By.Parent())

@@ -24,12 +24,17 @@ var lostLeadership = &rule.Rule{
 }
 
 func checkLostLeadership(pass *rule.Pass) {
-	told := make(map[ssa.Instruction]bool)
+	type cause struct {
+		gate ssa.Instruction
+		in   *ssa.Function
+	}
+	told := make(map[cause]bool)
 	for _, stay := range pass.Effects.Overstays() {
-		if told[stay.Gate] || !pass.Reviewed(stay.Use.Parent()) {
+		at := cause{stay.Gate, stay.Use.Parent()}
+		if told[at] || !pass.Reviewed(at.in) {
 			continue
 		}
-		told[stay.Gate] = true
+		told[at] = true
 		reportOverstay(pass, stay)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 var spins = &rule.Rule{
 	ID:        "context/spins",
-	Title:     "Loop that goes round without a pause once its context is over",
+	Title:     "Loop that goes round without a pause once its context or its input is over",
 	Checklist: []string{"5.2"},
 	Severity:  finding.High,
 	Needs:     rule.Program,
@@ -30,6 +30,9 @@ func checkSpins(pass *rule.Pass) {
 		}
 		for _, spin := range pass.Effects.Spins(fn) {
 			reportSpin(pass, fn, spin)
+		}
+		for _, spin := range pass.Effects.LastingSpins(fn) {
+			reportLastingSpin(pass, fn, spin)
 		}
 	}
 }
@@ -63,3 +66,29 @@ func reportSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 		},
 	})
 }
+
+func reportLastingSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
+	where, at := pass.Where(fn), valid(spin.Wait.Pos(), fn)
+	what, again := "the receive", "comes back at once"
+	if site, ok := spin.Wait.(ssa.CallInstruction); ok {
+		what, again = effects.Describe(site), "fails at once"
+		at = pass.Program.Start(site)
+	}
+	s := rule.NewScenario()
+	looping := s.Actor(where.Actor(fn), where.Runs())
+	looping.Step(at, what+" "+again, spin.Lasting)
+	looping.Step(valid(last(spin.Back.From).Pos(), fn), "goes round, and neither leaves nor waits", "")
+	looping.Step(at, what+" "+again+" again", "and so on")
+	s.Outcome("%s stays in the loop for as long as that lasts, and tries as often as it can.", program.Name(fn))
+	pass.Report(rule.Report{
+		Func: fn, Pos: at, Severity: finding.High, Reason: "it happens each time",
+		Message: fmt.Sprintf("the loop answers each failure of %s with the next try, without a pause or an end; when %s, %s spins.", what, spin.Lasting, program.Name(fn)),
+		About:   what, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Fix: rule.Fix{
+			Description: "leave the loop when the failure lasts, and wait before the next try",
+			Sketch:      "if err != nil {\n\treturn err\n}",
+		},
+	})
+}
+
+func last(b *ssa.BasicBlock) ssa.Instruction { return b.Instrs[len(b.Instrs)-1] }

@@ -19,6 +19,7 @@ var Rules = []*rule.Rule{
 	deafWatch,
 	unboundedSpawn,
 	unawaitedExit,
+	lateResult,
 	Leak,
 	PanicContract,
 	WaitGroup,

@@ -26,6 +26,7 @@ var Leak = &rule.Rule{
 
 func leak(p *rule.Pass) {
 	neverSignalled(p)
+	startedAgain(p)
 	for _, op := range p.Effects.Channels().Ops {
 		if op.Kind != effects.ChannelReceive || !op.Alone() || p.Program.Generated(op.Func) {
 			continue

@@ -53,3 +53,41 @@ func judgeHalfMade(pass *rule.Pass, fn *ssa.Function) {
 		Fix:     rule.Fix{Description: "stop it before the error is returned", Sketch: fmt.Sprintf("close(%s)\nreturn nil, err", half.Stop.Name)},
 	})
 }
+
+// judgeNeverSet tells of fields that say whether something runs, and that nothing sets.
+func judgeNeverSet(pass *rule.Pass) {
+	for _, flag := range pass.Effects.NeverSets() {
+		var at ssa.CallInstruction = flag.Stop
+		if flag.Start != nil {
+			at = flag.Start
+		}
+		fn := at.Parent()
+		if !pass.Reviewed(fn) {
+			continue
+		}
+		where, test := pass.Where(fn), valid(flag.Test.Cond.Pos(), flag.Test.Parent())
+		start := startOf(pass.Program, at)
+		s := rule.NewScenario()
+		actor := s.Actor(where.Actor(fn), where.Runs())
+		actor.Step(test, "asks "+flag.Name, "it is false whatever happened before")
+		message := fmt.Sprintf("the stop stands behind %s, which nothing sets to true; it never runs.", flag.Name)
+		if flag.Start != nil {
+			message = fmt.Sprintf("%s is asked before the goroutine is started, and nothing sets it; each call of %s starts one more.", flag.Name, program.Name(fn))
+			actor.Step(start, "starts one more goroutine", "the former one goes on")
+			s.Outcome("Each call of %s adds a goroutine.", program.Name(fn))
+		} else {
+			actor.Step(start, "never gets to the stop", "the branch is never taken")
+			s.Outcome("What %s should have ended goes on until the process ends.", program.Name(fn))
+		}
+		report := rule.Report{
+			Func: fn, Pos: start, Severity: finding.High, Reason: "it happens each time", Message: message,
+			About: flag.Name, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+			Related: []rule.Related{{Func: flag.Test.Parent(), Pos: test, Message: flag.Name + " is asked here"}},
+			Fix:     rule.Fix{Description: "set the field where the goroutine is started, and clear it where it is ended", Sketch: "x." + flag.Name + " = true\ngo x.loop(ctx)"},
+		}
+		if flag.Start != nil && flag.Stop != nil {
+			report.Related = append(report.Related, rule.Related{Func: flag.Stop.Parent(), Pos: pass.Program.Start(flag.Stop), Message: "and this never runs"})
+		}
+		pass.Report(report)
+	}
+}

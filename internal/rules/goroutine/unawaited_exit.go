@@ -15,7 +15,7 @@ import (
 
 var unawaitedExit = &rule.Rule{
 	ID:        "goroutine/unawaited-exit",
-	Title:     "main returns while a goroutine it started still works",
+	Title:     "The process ends while a goroutine still works",
 	Checklist: []string{"6.1"},
 	Severity:  finding.Medium,
 	Needs:     rule.Program,
@@ -42,6 +42,7 @@ func checkUnawaitedExit(pass *rule.Pass) {
 		told[spawn.Site] = true
 		reportUnawaited(pass, spawn, exit)
 	}
+	judgeCleanups(pass, told)
 }
 
 // works tells whether a goroutine does more than a moment's work in memory: it calls other machines, never ends, or is

@@ -28,6 +28,7 @@ var unstoppedSource = &rule.Rule{
 
 func checkUnstoppedSource(pass *rule.Pass) {
 	goroutines := pass.Effects.Goroutines()
+	judgeNeverSet(pass)
 	for _, fn := range pass.Program.Funcs {
 		if !pass.Reviewed(fn) {
 			continue
