@@ -43,17 +43,19 @@ type Effects struct {
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
-	contexts   *Contexts                        // made when first asked for
-	work       *Work                            // made when first asked for
-	retries    []*Retry                         // found when first asked for
-	goroutines *Goroutines                      // made when first asked for
-	claims     []*Claim                         // made when first asked for
-	loads      map[program.FieldKey][]ssa.Value // made when first asked for
-	textOrder  *textOrder                       // made when first asked for
-	indexed    map[*ssa.Function]bool           // index functions; found when first asked for
-	parsed     map[string]bool                  // layouts by which own code reads times; found when first asked for
-	conc       concurrency                      // gathered when first asked for
-	memory     *memory.Memory                   // made when first asked for
+	contexts *Contexts // made when first asked for
+	work     *Work     // made when first asked for
+	retries  []*Retry  // found when first asked for
+	// oldMachinery is set when the API machinery does not look into errors; found when first asked for.
+	oldMachinery *bool
+	goroutines   *Goroutines                      // made when first asked for
+	claims       []*Claim                         // made when first asked for
+	loads        map[program.FieldKey][]ssa.Value // made when first asked for
+	textOrder    *textOrder                       // made when first asked for
+	indexed      map[*ssa.Function]bool           // index functions; found when first asked for
+	parsed       map[string]bool                  // layouts by which own code reads times; found when first asked for
+	conc         concurrency                      // gathered when first asked for
+	memory       *memory.Memory                   // made when first asked for
 	// fieldsSet are the fields that code does more with than read them, found when first asked for.
 	fieldsSet  map[program.FieldKey]bool
 	residences []*Residence   // gathered when first asked for

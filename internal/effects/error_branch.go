@@ -52,7 +52,8 @@ func (e *Effects) FailureBlocks(call *ssa.Call) []*ssa.BasicBlock {
 
 // loadsRightAfter returns the loads of a local variable, in the block of a store to it, that give what was stored.
 func loadsRightAfter(st *ssa.Store) []ssa.Value {
-	if _, local := st.Addr.(*ssa.Alloc); !local {
+	_, local := st.Addr.(*ssa.Alloc)
+	if _, captured := st.Addr.(*ssa.FreeVar); !local && !captured {
 		return nil
 	}
 	var out []ssa.Value
@@ -67,6 +68,8 @@ func loadsRightAfter(st *ssa.Store) []ssa.Value {
 			if after && x.Op == token.MUL && x.X == st.Addr {
 				out = append(out, x)
 			}
+		case *ssa.Call:
+			after = after && local // what is called may set a variable of around
 		}
 	}
 	return out

@@ -192,6 +192,11 @@ func (e *Effects) renewalIn(fn *ssa.Function, ch *Event) *Event {
 			return ev
 		}
 	}
+	if retried {
+		if ev := e.replacedIn(fn, ch.Root); ev != nil {
+			return ev
+		}
+	}
 	if helped == nil {
 		return nil
 	}
@@ -199,6 +204,26 @@ func (e *Effects) renewalIn(fn *ssa.Function, ch *Event) *Event {
 	for _, ev := range e.events[helped.Parent()] {
 		if ev.Kind == Read && ev.Origin == helped && slices.Contains(objects, ev.Object) {
 			return ev
+		}
+	}
+	return nil
+}
+
+// replacedIn returns the read, in a closure, of an object that takes the place of the one that a captured variable held.
+func (e *Effects) replacedIn(fn *ssa.Function, variable ssa.Value) *Event {
+	free, ok := variable.(*ssa.FreeVar)
+	if !ok {
+		return nil
+	}
+	for _, ref := range *free.Referrers() {
+		st, ok := ref.(*ssa.Store)
+		if !ok || st.Addr != free {
+			continue
+		}
+		for _, ev := range e.events[fn] {
+			if ev.Kind == Read && ev.Root != nil && MayPrecede(ev.At, st) && slices.ContainsFunc(e.Places(fn, st.Val), func(p Place) bool { return p.Object == ev.Object && p.Path == "" }) {
+				return ev
+			}
 		}
 	}
 	return nil

@@ -59,6 +59,8 @@ type Program struct {
 	flags    map[string][]string
 	watched  []kube.Kind
 	informed []kube.Kind // found when first asked for
+	// generationsOnly are the kinds that controllers are for; found when first asked for.
+	generationsOnly []filteredKind
 	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
 	webhooks  []*Webhook
 	workloads []workload

@@ -24,7 +24,7 @@ var hiddenConflict = &rule.Rule{
 }
 
 func checkHiddenConflict(pass *rule.Pass) {
-	told := make(map[*ssa.Call]bool)
+	told := make(map[ssa.Instruction]bool)
 	for _, h := range pass.Effects.HiddenConflicts() {
 		if !pass.Reviewed(h.Made.Parent()) || told[h.Made] {
 			continue // one error that is made of another is one finding

@@ -35,11 +35,16 @@ type loss struct {
 	severity finding.Severity
 	reason   string
 	how      string
+	at       ssa.CallInstruction // where it is told; nil for the write
 }
 
 func checkLostConflict(pass *rule.Pass) {
 	for _, row := range pass.Effects.Ledger {
 		if l := lossOf(pass, row); l != nil {
+			reportLoss(pass, row, l)
+			continue
+		}
+		for _, l := range unheardOf(pass, row) {
 			reportLoss(pass, row, l)
 		}
 	}
@@ -247,17 +252,24 @@ func keptBySpawned(s *effects.Story) bool {
 func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
 	s, kind := l.story, kindName(l.story)
 	domain := l.entry.Domain
-	proof := pass.Program.DomainAt(row.Site).Proof(domain)
+	at := row.Site
+	if l.at != nil {
+		at = l.at
+	}
+	proof := pass.Program.DomainAt(at).Proof(domain)
 	got := "read"
 	if l.from.Kind == effects.Write {
 		got = "created"
 	}
 	related := []rule.Related{{Func: l.from.Func(), Pos: l.from.Pos(), Message: "the object is " + got + " here"}}
-	if l.fate.At != row.Site {
+	switch {
+	case at != row.Site:
+		related = append(related, rule.Related{Func: row.Site.Parent(), Pos: row.Site.Pos(), Message: "the write"})
+	case l.fate.At != row.Site:
 		related = append(related, rule.Related{Func: l.fate.Func, Pos: l.fate.At.Pos(), Message: "the error ends here"})
 	}
 	pass.Report(rule.Report{
-		Func: row.Site.Parent(), Pos: row.Site.Pos(),
+		Func: at.Parent(), Pos: at.Pos(),
 		Severity: l.severity, Reason: l.reason,
 		Message: fmt.Sprintf("a conflict of the %s of %s %s in %s; the change is not made and nothing tries again",
 			verb(s.Write), kind, l.how, program.Name(l.fate.Func)),
@@ -270,7 +282,7 @@ func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
 			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 	// read the %s again, decide again, change it
 	return … // the %s of %s:%s
-})`, kind, verb(s.Write), program.Name(row.Site.Parent()), lineOf(pass, row.Site)),
+})`, kind, verb(s.Write), program.Name(at.Parent()), lineOf(pass, at)),
 		},
 	})
 }

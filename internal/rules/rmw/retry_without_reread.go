@@ -35,8 +35,25 @@ func checkRetryWithoutReread(pass *rule.Pass) {
 			reportReread(pass, r.Site, program.Target(r.Site).Name(), w)
 		}
 	}
+	for _, poll := range pass.Effects.Polls() {
+		checkPoll(pass, poll)
+	}
 	for _, row := range pass.Effects.Ledger {
 		checkOwnLoop(pass, row)
+	}
+}
+
+// checkPoll looks at a condition that is asked again when a write in it failed.
+func checkPoll(pass *rule.Pass, poll effects.Poll) {
+	if !pass.Reviewed(poll.Body) {
+		return // not reviewed code
+	}
+	w := staleWrite(pass, poll.Body, func(ssa.Instruction) bool { return true }, nil)
+	if w == nil {
+		return // each attempt reads its object
+	}
+	if call, ok := w.At.(*ssa.Call); ok && pass.Effects.PolledAgain(call) {
+		reportReread(pass, poll.Site, program.Target(poll.Site).Name(), w)
 	}
 }
 

@@ -34,6 +34,7 @@ var Rules = []*rule.Rule{
 	recreatedObject,
 	usedVersion,
 	versionlessUpdate,
+	unsentChange,
 	forgottenConflict,
 	hiddenConflict,
 	maskedError,
