@@ -120,7 +120,7 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) {
+		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) || m.heldByBoth(a, other, meeting) {
 			continue
 		}
 		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting, Evident: m.habitual(a, guard)}
@@ -187,7 +187,7 @@ func (m *Memory) race(a, b *Access) (meeting program.Meeting, evident, ok bool) 
 		if meeting.A == meeting.B && m.inTurn(meeting.A) {
 			continue
 		}
-		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) && !m.setAtStart(a, meeting) {
+		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) && !m.setAtStart(a, meeting) && !m.heldByBoth(a, b, meeting) {
 			return meeting, evident, true
 		}
 		first = false

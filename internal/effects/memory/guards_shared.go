@@ -112,18 +112,25 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
 	}
-	made := false
+	made, none, fails := false, false, true
 	for _, src := range srcs.Values {
 		if program.IsNil(src) {
-			continue // what a constructor that fails returns
+			none = true
+			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
 		if !ok || !m.madeBy(alloc, a, b, meeting) {
 			return false
 		}
-		made = true
+		made, fails = true, fails && mayFail(alloc.Parent())
 	}
-	return made
+	return made && (!none || fails) // nil is what a constructor that fails returns
+}
+
+// mayFail tells whether a function returns an error as its last result.
+func mayFail(fn *ssa.Function) bool {
+	results := fn.Signature.Results()
+	return results.Len() > 1 && types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type())
 }
 
 // madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for

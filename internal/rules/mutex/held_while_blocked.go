@@ -39,7 +39,7 @@ type waiting struct {
 }
 
 func heldWhileBlocked(p *rule.Pass) {
-	idles, waiters := idleWaits(p)
+	idles, sleepers := idleWaits(p)
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
 		if flow == nil || !p.Watched(fn) {
@@ -61,7 +61,11 @@ func heldWhileBlocked(p *rule.Pass) {
 			if told[place] {
 				continue
 			}
-			if victim := victimOf(p, w.held, fn, waiters[place]); victim != nil {
+			var others map[*ssa.Function]bool
+			if w.block.Kind == memory.Sleep {
+				others = sleepers[place]
+			}
+			if victim := victimOf(p, w.held, fn, others); victim != nil {
 				told[place] = true
 				tellIdle(p, w, victim)
 			}

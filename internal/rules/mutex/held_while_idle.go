@@ -24,23 +24,27 @@ const longSleep = 100 * time.Millisecond
 const shortRetries = 5 * time.Second
 
 // idleWaits lists, by function, the waits that stand in it or in what it calls, under a lock that is not needed to end them; and
-// by lock the functions that come to one.
-func idleWaits(p *rule.Pass) (waits map[*ssa.Function][]waiting, waiters map[memory.Place]map[*ssa.Function]bool) {
-	waits, waiters = make(map[*ssa.Function][]waiting), make(map[memory.Place]map[*ssa.Function]bool)
+// by lock the functions that sleep.
+func idleWaits(p *rule.Pass) (waits map[*ssa.Function][]waiting, sleepers map[memory.Place]map[*ssa.Function]bool) {
+	waits, sleepers = make(map[*ssa.Function][]waiting), make(map[memory.Place]map[*ssa.Function]bool)
 	for _, fn := range p.Program.Funcs {
 		flow := locks(p).Flow(fn)
 		if flow == nil {
 			continue
 		}
 		for _, w := range idleUnder(p, fn, flow) {
-			place := w.held.Lock.Place
-			if waiters[place] == nil {
-				waiters[place] = make(map[*ssa.Function]bool)
+			waits[fn] = append(waits[fn], w)
+			if w.block.Kind != memory.Sleep {
+				continue // who sends to one goroutine does not ask to wait for what another sends
 			}
-			waits[fn], waiters[place][fn] = append(waits[fn], w), true
+			place := w.held.Lock.Place
+			if sleepers[place] == nil {
+				sleepers[place] = make(map[*ssa.Function]bool)
+			}
+			sleepers[place][fn] = true
 		}
 	}
-	return waits, waiters
+	return waits, sleepers
 }
 
 // idleUnder lists the waits of a function under a lock.
@@ -153,14 +157,14 @@ func channelLasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
 	return true
 }
 
-// victimOf finds who else asks for the lock while it is held. Who comes to such a wait under the lock himself is none: the lock is
-// there to let one after the other through.
-func victimOf(p *rule.Pass, h memory.Holding, fn *ssa.Function, waiters map[*ssa.Function]bool) ssa.CallInstruction {
+// victimOf finds who else asks for the lock while it is held. Who sleeps under the lock himself is none where somebody
+// sleeps: the lock is there to let one after the other through.
+func victimOf(p *rule.Pass, h memory.Holding, fn *ssa.Function, sleepers map[*ssa.Function]bool) ssa.CallInstruction {
 	if h.Site == nil {
 		return nil
 	}
 	for _, site := range locks(p).Acquirers(h.Lock.Place) {
-		if site.Parent() == fn || waiters[site.Parent()] || callsOne(p, site.Parent(), waiters) || !excludes(locks(p).ModeAt(site), h.Mode) {
+		if site.Parent() == fn || sleepers[site.Parent()] || callsOne(p, site.Parent(), sleepers) || !excludes(locks(p).ModeAt(site), h.Mode) {
 			continue
 		}
 		if m, ok := p.Program.Concurrency().Meet(h.Site, site); ok && m.Sure() {
