@@ -249,7 +249,7 @@ func (w *namer) parameter(x *ssa.Parameter) {
 		if begins && fn != w.in.Func || !begins && !w.runs(e.Caller()) {
 			continue
 		}
-		if arg := program.ArgumentFor(e, index); arg != nil {
+		for _, arg := range w.m.Program.Arguments(e, index) {
 			w.from(arg, e.Caller())
 		}
 	}

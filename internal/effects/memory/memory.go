@@ -34,11 +34,12 @@ type Memory struct {
 	once        map[Place]bool                  // answers of setOnce
 	stores      map[Place][]*ssa.Call           // made when first asked for
 	waiting     []*ssa.Function                 // made when first asked for
+	outers      map[Place][]*types.Named        // answers of outer
 }
 
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
-	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool),
+	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool), outers: make(map[Place][]*types.Named),
 		ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
 		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]paramUse)}
 	m.Locks.gather(m.builds)

@@ -303,7 +303,7 @@ func readable(u *memory.Unguarded) bool {
 
 // guardExpr names the guard as the function with the access would.
 func guardExpr(u *memory.Unguarded) string {
-	owner := u.Access.Owner.String()
+	owner := u.Holder()
 	if u.Guard.Type == nil || owner == "" {
 		return lockName(memory.Lock{Place: u.Guard})
 	}
