@@ -29,8 +29,8 @@ func (e *Effects) ElectedReceivers() []ElectedReceiver {
 	sources := e.channelSources()
 	for _, c := range e.Channels().All {
 		receive, leader := e.leaderReceives(c, sources[c])
-		if receive == nil {
-			continue
+		if receive == nil || !e.everywhere(c.Make) {
+			continue // what the leader makes is on the leader only, and so is who finds it there
 		}
 		for _, send := range c.Of(ChannelSend) {
 			if !send.Alone() || !send.Exact || e.Program.InTest(send.Func) || e.spawned(send.Func) {
@@ -43,6 +43,12 @@ func (e *Effects) ElectedReceivers() []ElectedReceiver {
 		}
 	}
 	return out
+}
+
+// everywhere tells whether each replica runs an instruction, be it as it starts.
+func (e *Effects) everywhere(instr ssa.Instruction) bool {
+	set := e.Program.DomainAt(instr)
+	return set.Has(program.EveryReplica) || set.Has(program.StartUp)
 }
 
 // leaderReceives returns a receive of the leader where nobody else receives from a channel, with the proof; nil if somebody else
