@@ -71,7 +71,7 @@ func (e *Effects) leaderReceives(c *Channel, given []ssa.Instruction) (ssa.Instr
 	if receive != nil && !c.ForeignReceives {
 		return receive, leader
 	}
-	if len(given) == 0 || receive != nil || e.givenElsewhere(c) {
+	if len(given) == 0 || receive != nil || e.givenElsewhere(c) || e.someUnelected() {
 		return nil, nil
 	}
 	return given[0], e.everyControllerElected()
@@ -92,6 +92,26 @@ func (e *Effects) everyControllerElected() *program.Proof {
 		}
 	}
 	return proof
+}
+
+// someUnelected tells whether own code says of some controller, or of all, whether it needs to be elected: it may start its
+// sources on every replica, and leave it to its reconciler to ask who leads.
+func (e *Effects) someUnelected() bool {
+	for _, fn := range e.Program.Funcs {
+		for _, b := range fn.Blocks {
+			for _, instr := range b.Instrs {
+				store, ok := instr.(*ssa.Store)
+				if !ok {
+					continue
+				}
+				field, ok := store.Addr.(*ssa.FieldAddr)
+				if ok && program.FieldName(field.X.Type(), field.Field) == "NeedLeaderElection" && !program.IsNil(store.Val) && !e.Program.InTest(fn) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // spawned tells whether a function runs only in goroutines that are started for it.
