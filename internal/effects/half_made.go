@@ -52,6 +52,11 @@ func (e *Effects) halfMade(fn *ssa.Function, stop *Channel) *HalfMade {
 		return nil // nobody ends it, ever: that is no-shutdown's
 	}
 	for site := range program.Sites(fn) {
+		if d, ok := site.(*ssa.Defer); ok && e.MayRun(d, closers) {
+			return nil // a deferred function sees to it
+		}
+	}
+	for site := range program.Sites(fn) {
 		if !e.startsUnder(site, stop) {
 			continue
 		}

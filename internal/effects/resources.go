@@ -228,7 +228,7 @@ func (g *Goroutines) keeps(r Resource) bool {
 func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 	switch instr := instr.(type) {
 	case *ssa.Return:
-		for _, res := range instr.Results {
+		for _, res := range resultsOf(instr) {
 			if slices.Contains(names, stripped(res)) || slices.Contains(names, res) {
 				return true
 			}
@@ -260,7 +260,7 @@ func (g *Goroutines) lets(instr ssa.Instruction, names []ssa.Value) bool {
 }
 
 func stops(target *types.Func) bool {
-	return target != nil && (target.Name() == "Stop" || target.Name() == "Close" || strings.EqualFold(target.Name(), "shutdown"))
+	return target != nil && (target.Name() == "Stop" || target.Name() == "Close" || target.Name() == "Disconnect" || strings.EqualFold(target.Name(), "shutdown"))
 }
 
 // takes tells whether a callee sees to a resource that it is given: an own function must use it for more than calls of

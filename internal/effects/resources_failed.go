@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -110,10 +111,27 @@ func stores(instr ssa.Instruction, names []ssa.Value) bool {
 	return false
 }
 
+// resultsOf returns what a return hands out. A function that defers keeps its results in variables, which every return sets.
+func resultsOf(ret *ssa.Return) []ssa.Value {
+	out := slices.Clone(ret.Results)
+	for i, result := range out {
+		load, ok := result.(*ssa.UnOp)
+		if !ok || load.Op != token.MUL {
+			continue
+		}
+		if cell, ok := load.X.(*ssa.Alloc); ok {
+			if held := contentOf(cell, load); len(held) == 1 {
+				out[i] = held[0]
+			}
+		}
+	}
+	return out
+}
+
 // onlyError tells whether a return hands out an error and zero values besides.
 func onlyError(ret *ssa.Return) bool {
 	last := len(ret.Results) - 1
-	for i, result := range ret.Results {
+	for i, result := range resultsOf(ret) {
 		c, isConst := result.(*ssa.Const)
 		zero := isConst && c.Value == nil
 		if i < last && !zero || i == last && zero {
@@ -138,7 +156,7 @@ func outcome(b *ssa.BasicBlock, succ int, failure ssa.Value) (failed, tested boo
 
 // hands tells whether a return hands out a value.
 func hands(ret *ssa.Return, v ssa.Value) bool {
-	for _, result := range ret.Results {
+	for _, result := range resultsOf(ret) {
 		if result == v {
 			return true
 		}

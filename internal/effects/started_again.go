@@ -211,14 +211,14 @@ func leadsOnlyTo(b, block *ssa.BasicBlock) bool {
 // harmless tells whether a condition is the same in each round: it asks for a failure, for the end of an object or for what
 // the user wants.
 func harmless(cond ssa.Value, depth int) bool {
-	if depth > 6 {
+	if depth > 10 {
 		return false
 	}
 	switch x := cond.(type) {
 	case *ssa.Const:
 		return true
 	case *ssa.BinOp:
-		return isErrorType(x.X.Type()) || harmless(x.X, depth+1) && harmless(x.Y, depth+1)
+		return isErrorType(x.X.Type()) || program.IsNil(x.Y) && besideError(x.X) || harmless(x.X, depth+1) && harmless(x.Y, depth+1)
 	case *ssa.UnOp:
 		return harmless(x.X, depth+1)
 	case *ssa.Phi:
@@ -228,6 +228,9 @@ func harmless(cond ssa.Value, depth int) bool {
 			}
 		}
 		return true
+	case *ssa.Alloc: // a copy
+		held := storedIn(x)
+		return len(held) == 1 && harmless(held[0], depth+1)
 	case *ssa.FieldAddr:
 		name := fieldNameAt(x.X.Type(), x.Field)
 		return name == "Spec" || name == "DeletionTimestamp" || harmless(x.X, depth+1)
@@ -237,9 +240,45 @@ func harmless(cond ssa.Value, depth int) bool {
 				return true
 			}
 		}
-		target := program.Target(x)
-		return target != nil && (strings.HasPrefix(target.Name(), "IsZero") || target.Name() == "GetDeletionTimestamp") &&
-			(x.Call.IsInvoke() || len(x.Call.Args) > 0 && (target.Name() == "GetDeletionTimestamp" || harmless(x.Call.Args[0], depth+1)))
+		if target := program.Target(x); target != nil && target.Name() == "GetDeletionTimestamp" {
+			return true
+		}
+		if len(x.Call.Args) > 0 && !slices.ContainsFunc(x.Call.Args, func(arg ssa.Value) bool { return !harmless(arg, depth+1) }) {
+			return true
+		}
+		callee := x.Call.StaticCallee()
+		return callee != nil && len(callee.Blocks) > 0 && returnsHarmless(callee, depth+1)
 	}
 	return false
+}
+
+// besideError tells whether a value is returned together with an error: it is tested for nil where the call may have failed.
+func besideError(v ssa.Value) bool {
+	ex, ok := v.(*ssa.Extract)
+	if !ok {
+		return false
+	}
+	call, ok := ex.Tuple.(*ssa.Call)
+	if !ok {
+		return false
+	}
+	results := call.Call.Signature().Results()
+	return isErrorType(results.At(results.Len() - 1).Type())
+}
+
+// returnsHarmless tells whether all that a function returns, and all that it decides by, is the same in each round.
+func returnsHarmless(fn *ssa.Function, depth int) bool {
+	for _, b := range fn.Blocks {
+		switch x := last(b).(type) {
+		case *ssa.If:
+			if cond, _ := positive(x.Cond); !harmless(cond, depth) {
+				return false
+			}
+		case *ssa.Return:
+			if slices.ContainsFunc(x.Results, func(v ssa.Value) bool { return !harmless(v, depth) }) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -26,5 +26,4 @@ var Rules = []*rule.Rule{
 	BareWait,
 	SelfDeadlock,
 	LostWakeup,
-	ElectedReceiver,
 }
