@@ -37,6 +37,7 @@ type cut struct {
 }
 
 func checkDetached(pass *rule.Pass) {
+	checkElections(pass)
 	byFunc := make(map[*ssa.Function][]cut)
 	var order []*ssa.Function
 	for _, root := range pass.Effects.Roots() {
