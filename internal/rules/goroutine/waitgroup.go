@@ -29,6 +29,7 @@ func waitGroup(p *rule.Pass) {
 		if p.Program.Generated(fn) {
 			continue
 		}
+		lateStops(p, fn)
 		for _, call := range p.Effects.GroupCalls(fn) {
 			switch call.Method {
 			case "Add":
