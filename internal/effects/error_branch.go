@@ -69,7 +69,8 @@ func loadsRightAfter(st *ssa.Store) []ssa.Value {
 				out = append(out, x)
 			}
 		case *ssa.Call:
-			after = after && local // what is called may set a variable of around
+			callee := x.Call.StaticCallee()
+			after = after && (local || callee != nil && len(callee.Blocks) == 0) // own code may set a variable of around
 		}
 	}
 	return out

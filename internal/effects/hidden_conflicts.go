@@ -157,8 +157,8 @@ func (e *Effects) givesConflict(fn *ssa.Function, depth int) *ssa.Call {
 			}
 			continue
 		}
-		if callees := e.Program.Static(call); len(callees) == 1 {
-			if write := e.givesConflict(callees[0], depth+1); write != nil {
+		for _, callee := range e.Program.Static(call) {
+			if write := e.givesConflict(callee, depth+1); write != nil {
 				return write
 			}
 		}

@@ -45,6 +45,7 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 	v := Versionless{Func: fn, Update: w}
 	for _, ev := range e.lifeOf(fn, w) {
 		switch {
+		case (ev.Kind == Copy || ev.Kind == Change && ev.Path == "") && e.fromLiteral(ev):
 		case ev.Kind == Read || ev.Kind == Copy:
 			return v, false // it has, or may have, the version of what is stored
 		case ev.Kind == Change && (ev.Path == "ResourceVersion" || ev.Path == "" || ev.Path == "ObjectMeta"):
@@ -63,6 +64,52 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 	v.Refused = e.maybeCustom(w)
 	v.Merged = e.mergedFrom(fn, w, v.Look)
 	return v, v.Refused || v.Merged != nil
+}
+
+// fromLiteral tells whether an object gets the value of a literal that names no version, or is what an own function returns: what
+// that one does with it are events of their own.
+func (e *Effects) fromLiteral(ev *Event) bool {
+	if call, ok := ev.Origin.(*ssa.Call); ok && ev.Kind == Copy {
+		return copiedBy(call) == nil && len(e.Program.Static(call)) == 1
+	}
+	load, ok := storedValue(ev.Origin).(*ssa.UnOp)
+	if !ok {
+		return false
+	}
+	literal, ok := load.X.(*ssa.Alloc)
+	return ok && !e.readInto(literal.Parent(), literal) && namesNoVersion(literal)
+}
+
+// namesNoVersion tells whether a struct is made field by field, and its resourceVersion is not among these.
+func namesNoVersion(at ssa.Value) bool {
+	for _, ref := range *at.Referrers() {
+		switch x := ref.(type) {
+		case *ssa.Store:
+			if x.Addr != at {
+				return false
+			}
+			load, ok := x.Val.(*ssa.UnOp)
+			if !ok {
+				return false
+			}
+			if literal, isAlloc := load.X.(*ssa.Alloc); !isAlloc || !namesNoVersion(literal) {
+				return false
+			}
+		case *ssa.FieldAddr:
+			switch program.FieldName(x.X.Type(), x.Field) {
+			case "ResourceVersion":
+				return false
+			case "ObjectMeta":
+				if !namesNoVersion(x) {
+					return false
+				}
+			}
+		case *ssa.UnOp, *ssa.DebugRef:
+		default:
+			return false // handed on
+		}
+	}
+	return true
 }
 
 // madeAnew tells whether an object is made by own code wherever it is seen to come from, and not read, or copied from one that may

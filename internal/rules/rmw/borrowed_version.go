@@ -49,13 +49,21 @@ func checkVersion(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 		return // not taken from an object that was read here
 	}
 	old := readOf(pass, fn, set.Object)
-	if old == nil || !effects.MayPrecede(old.At, set.At) {
-		return // made from scratch, or read only later: all of it is meant, whatever is stored
+	if old == nil {
+		old = pass.Effects.ReadAbove(fn, set.Object)
+	} else if !effects.MayPrecede(old.At, set.At) {
+		return // read only later
+	}
+	if old == nil {
+		return // made from scratch: all of it is meant, whatever is stored
 	}
 	if renamed(pass, fn, set.Object) {
 		return // a model for another object: the two reads are of different ones
 	}
 	change := changeOf(pass, fn, set)
+	if change == nil {
+		change = pass.Effects.ChangeAbove(fn, set.Object, isContent)
+	}
 	if change == nil {
 		return // nothing was changed: it is only brought up to date
 	}
@@ -91,7 +99,7 @@ func checkVersion(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 // lender returns the read of the object that a version is copied from: of the same kind, and not the object itself.
 func lender(pass *rule.Pass, fn *ssa.Function, set *effects.Event) (*effects.Event, bool) {
 	for _, p := range set.Deps().Places {
-		if p.Path != "ResourceVersion" || p.Object == set.Object || objectKind(p.Object) != objectKind(set.Object) {
+		if p.Path != "ResourceVersion" && !(p.Path == "" && asksForVersion(set.Origin)) || p.Object == set.Object || objectKind(p.Object) != objectKind(set.Object) {
 			continue
 		}
 		if read := readOf(pass, fn, p.Object); read != nil && read.Object != set.Object {
@@ -99,6 +107,20 @@ func lender(pass *rule.Pass, fn *ssa.Function, set *effects.Event) (*effects.Eve
 		}
 	}
 	return nil, false
+}
+
+// asksForVersion tells whether a setter gets what GetResourceVersion gives.
+func asksForVersion(setter ssa.Instruction) bool {
+	site, ok := setter.(ssa.CallInstruction)
+	if !ok || len(site.Common().Args) == 0 {
+		return false
+	}
+	getter, ok := site.Common().Args[len(site.Common().Args)-1].(*ssa.Call)
+	if !ok {
+		return false
+	}
+	t := program.Target(getter)
+	return t != nil && t.Name() == "GetResourceVersion"
 }
 
 // readOf returns the read in fn that fills an object, what it was copied from, or the list that it is an element of.
@@ -127,16 +149,20 @@ func renamed(pass *rule.Pass, fn *ssa.Function, o effects.Object) bool {
 // changeOf returns a change of the object that its own read has to answer for.
 func changeOf(pass *rule.Pass, fn *ssa.Function, set *effects.Event) *effects.Event {
 	for _, ev := range pass.Effects.Events(fn) {
-		if ev.Kind != effects.Change || ev.Object != set.Object {
-			continue
+		if ev.Kind == effects.Change && ev.Object == set.Object && isContent(ev.Path) {
+			return ev
 		}
-		switch ev.Path {
-		case "ResourceVersion", "ManagedFields", "UID", "Namespace", "Name", "":
-			continue
-		}
-		return ev
 	}
 	return nil
+}
+
+// isContent tells whether a field says more than which object it is.
+func isContent(path string) bool {
+	switch path {
+	case "ResourceVersion", "ManagedFields", "UID", "Namespace", "Name", "":
+		return false
+	}
+	return true
 }
 
 // objectKind names the kind of an object by the type of what holds it.

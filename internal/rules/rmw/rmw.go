@@ -35,6 +35,8 @@ var Rules = []*rule.Rule{
 	usedVersion,
 	versionlessUpdate,
 	unsentChange,
+	raisedInRetry,
+	conflictDeletes,
 	forgottenConflict,
 	hiddenConflict,
 	maskedError,
