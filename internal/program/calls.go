@@ -135,6 +135,7 @@ func handsOn(site ssa.CallInstruction) bool {
 func (p *Program) callsOver(out map[ssa.CallInstruction][]Edge) calls {
 	c := calls{out: out, from: make(map[*ssa.Function][]Edge), to: make(map[*ssa.Function][]Edge)}
 	clear(p.sources) // they were found over fewer edges
+	clear(p.methodValues)
 	for _, fn := range p.Funcs {
 		for site := range Sites(fn) {
 			for _, e := range out[site] {

@@ -4,6 +4,7 @@ package program
 
 import (
 	"fmt"
+	"go/token"
 	"iter"
 	"slices"
 
@@ -188,7 +189,7 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 	}
 	if c.InLoop(site) && !c.oneOfEach(site) {
 		r.Again = true
-		if !r.Parallel && !c.joinedInLoop(site) {
+		if !r.Parallel && !c.joinedInLoop(site) && !c.oneKey(r) {
 			r.Parallel, r.Because = true, fmt.Sprintf("%s starts it in a loop at %s", Name(site.Parent()), c.p.At(site.Pos()))
 		}
 		return
@@ -239,10 +240,31 @@ func (c *Concurrency) loopsTo(r *Root, fn *ssa.Function) bool {
 	return false
 }
 
-// oneOfEach tells whether a loop starts the members of a list that are of several types, such as runnables: each of them is
-// started once.
+// oneOfEach tells whether a loop starts the members of a list that are of several types, such as runnables, or several
+// functions, such as constructors: each of them is started once.
 func (c *Concurrency) oneOfEach(site ssa.CallInstruction) bool {
-	return site.Common().IsInvoke() && len(c.p.Callees(site)) > 1
+	if len(c.p.Callees(site)) < 2 {
+		return false
+	}
+	return site.Common().IsInvoke() || site.Common().StaticCallee() == nil && isMember(site.Common().Value)
+}
+
+// isMember tells whether a value is what a loop finds in a list or a map, or a field of that.
+func isMember(v ssa.Value) bool {
+	switch x := v.(type) {
+	case *ssa.UnOp:
+		return x.Op == token.MUL && isMember(x.X)
+	case *ssa.FieldAddr:
+		return isMember(x.X)
+	case *ssa.Field:
+		return isMember(x.X)
+	case *ssa.IndexAddr, *ssa.Index:
+		return true
+	case *ssa.Extract:
+		_, ok := x.Tuple.(*ssa.Next)
+		return ok
+	}
+	return false
 }
 
 // entryParallel tells whether two calls of an entry run at the same time, and why.

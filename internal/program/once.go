@@ -130,7 +130,8 @@ func (p *Program) callersFewTimes(fn *ssa.Function, known map[*ssa.Function]bool
 		if p.InTest(e.Caller()) || e.UnderOnce() {
 			return false
 		}
-		return e.How == PassesTo || p.Concurrency().InLoop(e.Site) || !p.calledFewTimes(e.Caller(), known)
+		c := p.Concurrency()
+		return e.How == PassesTo || c.InLoop(e.Site) && !c.oneOfEach(e.Site) || !p.calledFewTimes(e.Caller(), known)
 	})
 }
 

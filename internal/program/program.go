@@ -40,8 +40,10 @@ type Program struct {
 	calls   calls
 	stores  stores
 	sources map[ssa.Value]Sources
-	holds   map[ssa.Value][]types.Type // answers of CanHold
-	domains map[*ssa.Function]*DomainSet
+	// methodValues are the answers of boundTo.
+	methodValues map[ssa.Value][]bound
+	holds        map[ssa.Value][]types.Type // answers of CanHold
+	domains      map[*ssa.Function]*DomainSet
 	// reach are the ways to all functions, found when first asked for; spreading is set once that has begun.
 	reach     map[*ssa.Function]ways
 	spreading bool
@@ -89,15 +91,16 @@ type Program struct {
 // built is a row in Errors.
 func Build(code *load.Code, declared ...Declared) *Program {
 	p := &Program{
-		Code:    code,
-		Fset:    code.Fset,
-		own:     make(map[*types.Package]*load.Package),
-		files:   make(map[string]*load.File),
-		sources: make(map[ssa.Value]Sources),
-		holds:   make(map[ssa.Value][]types.Type),
-		domains: make(map[*ssa.Function]*DomainSet),
-		gates:   make(map[*ssa.Function][]gate),
-		closing: make(map[*ssa.MakeChan]bool),
+		Code:         code,
+		Fset:         code.Fset,
+		own:          make(map[*types.Package]*load.Package),
+		files:        make(map[string]*load.File),
+		sources:      make(map[ssa.Value]Sources),
+		methodValues: make(map[ssa.Value][]bound),
+		holds:        make(map[ssa.Value][]types.Type),
+		domains:      make(map[*ssa.Function]*DomainSet),
+		gates:        make(map[*ssa.Function][]gate),
+		closing:      make(map[*ssa.MakeChan]bool),
 	}
 	for _, pkg := range code.Packages {
 		p.own[pkg.Types] = pkg

@@ -184,7 +184,7 @@ func (t *trace) parameter(x *ssa.Parameter) {
 	}
 	followed := false
 	for _, e := range t.p.calls.to[fn] {
-		if arg := ArgumentFor(e, index); arg != nil {
+		for _, arg := range t.p.Arguments(e, index) {
 			followed = true
 			t.value(arg)
 		}

@@ -18,7 +18,7 @@ func (p *Program) severalWorkers(e *Entry) (bool, string) {
 		return true, "knative controllers run several workers"
 	}
 	if site := p.siteAt(e); site != nil {
-		for _, options := range controllerOptions(site) {
+		for _, options := range p.controllerOptions(site) {
 			values, whole := p.FieldOf(options, "MaxConcurrentReconciles")
 			if several, why := p.moreThanOne(values); several {
 				return true, why
@@ -46,28 +46,6 @@ func (p *Program) siteAt(e *Entry) ssa.CallInstruction {
 		}
 	}
 	return p.registered[e.Func]
-}
-
-// controllerOptions collects the controller options that a registration was given: an argument of it, or of a link of
-// the builder's chain before it.
-func controllerOptions(site ssa.CallInstruction) []ssa.Value {
-	var out []ssa.Value
-	seen := make(map[ssa.Value]bool)
-	queue := []ssa.CallInstruction{site}
-	for len(queue) > 0 {
-		call := queue[0]
-		queue = queue[1:]
-		for _, arg := range call.Common().Args {
-			if named := Named(arg.Type()); named != nil && isControllerOptions(named) {
-				out = append(out, arg)
-			}
-			if prev, ok := arg.(*ssa.Call); ok && !seen[prev] {
-				seen[prev] = true
-				queue = append(queue, prev)
-			}
-		}
-	}
-	return out
 }
 
 // moreThanOne judges the values that a number of workers can have. A value that a flag or a parameter gives can be more

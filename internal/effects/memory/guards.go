@@ -61,14 +61,14 @@ func (m *Memory) judgeGuarded(all []*Access, guard Place) {
 	}
 }
 
-// Guard infers the lock that guards a place: one that belongs to the same struct, or to the same package for package
-// variables, and is held for a write, be it for reading only where nobody holds one for writing. One write is evidence enough;
-// of several locks the one held most often counts.
+// Guard infers the lock that guards a place: one that belongs to the same struct or to the one around it, or to the same
+// package for package variables, and is held for a write, be it for reading only where nobody holds one for writing. One
+// write is evidence enough; of several locks the one held most often counts.
 func (m *Memory) Guard(place Place) Place {
 	counts := make(map[Place]int)
 	for _, a := range m.accesses[place] {
 		for _, h := range a.Held {
-			if h.Mode != Semaphore && Related(h.Lock.Place, place) {
+			if h.Mode != Semaphore && m.near(h.Lock.Place, place) {
 				counts[h.Lock.Place]++
 			}
 		}

@@ -35,6 +35,8 @@ type Access struct {
 	Type types.Type
 	// Own is set when the access is to the one element that the running function was given: its parameter says which.
 	Own bool
+	// Inner is where a helper that a call hands the map to uses its entries; nil where the access stands in plain sight.
+	Inner ssa.Instruction
 	// Held are the locks held on every path.
 	Held []Holding
 }

@@ -18,6 +18,8 @@ type identity struct {
 	field  program.FieldKey
 	entry  *types.Named
 	made   *ssa.Alloc
+	// keyed is set for what is found by its key in the map that a field or variable holds.
+	keyed bool
 }
 
 // is tells whether two names can be those of one object: what an entry point has as its receiver was made somewhere.
@@ -52,7 +54,9 @@ func (m *Memory) common(a, b *Access, meeting program.Meeting) bool {
 		return false
 	}
 	return slices.ContainsFunc(m.identities(b.Base, meeting.B), func(id identity) bool {
-		return slices.ContainsFunc(mine, func(other identity) bool { return id.is(other) && !m.eachMakes(id.made, meeting) })
+		return slices.ContainsFunc(mine, func(other identity) bool {
+			return id.is(other) && !m.eachMakes(id.made, meeting) && (!id.keyed || anyKey(meeting))
+		})
 	})
 }
 
@@ -173,8 +177,12 @@ func (w *namer) object(v ssa.Value) {
 		w.object(x.X)
 	case *ssa.TypeAssert:
 		w.object(x.X)
+	case *ssa.Lookup:
+		w.element(x.X)
 	case *ssa.Extract:
 		switch tuple := x.Tuple.(type) {
+		case *ssa.Lookup:
+			w.element(tuple.X)
 		case *ssa.Call:
 			w.result(tuple, x.Index)
 		case *ssa.TypeAssert:
@@ -213,6 +221,10 @@ func (w *namer) kept(addr ssa.Value) {
 		w.add(identity{global: x})
 	case *ssa.FieldAddr:
 		w.part(x.X, x.Field)
+	case *ssa.UnOp:
+		if x.Op == token.MUL {
+			w.kept(x.X) // a pointer to the variable is kept
+		}
 	case *ssa.Alloc, *ssa.FreeVar:
 		for _, v := range w.m.Program.StoredAt(x) {
 			w.from(v, x.Parent())
@@ -249,7 +261,7 @@ func (w *namer) parameter(x *ssa.Parameter) {
 		if begins && fn != w.in.Func || !begins && !w.runs(e.Caller()) {
 			continue
 		}
-		if arg := program.ArgumentFor(e, index); arg != nil {
+		for _, arg := range w.m.Program.Arguments(e, index) {
 			w.from(arg, e.Caller())
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // own struct, and most other functions that use the field hold it. Who calls the method need not be seen then: that the
 // struct is shared is what its lock says.
 func (m *Memory) habitual(a *Access, guard Place) bool {
-	if a.Place.Type == nil || guard.Type != a.Place.Type || !isMethodOf(a, guard) {
+	if a.Place.Type == nil || !m.near(guard, a.Place) || !m.isMethodOf(a, guard) {
 		return false
 	}
 	if !m.writesUnder(a.Place, guard) {
@@ -55,12 +55,16 @@ func (m *Memory) writesUnder(place, lock Place) bool {
 	})
 }
 
-// isMethodOf tells whether an access is to a field of the receiver of the method that it stands in.
-func isMethodOf(a *Access, guard Place) bool {
+// isMethodOf tells whether an access is to a field of the receiver of the method that it stands in, or to a part of one.
+func (m *Memory) isMethodOf(a *Access, guard Place) bool {
 	fn := a.Func()
 	recv := fn.Signature.Recv()
 	if recv == nil || program.Named(recv.Type()) != guard.Type {
 		return false
 	}
-	return a.Owner.Path == "" && len(fn.Params) > 0 && a.Owner.Root == ssa.Value(fn.Params[0])
+	of := a.Base
+	for part, ok := of.(*ssa.FieldAddr); ok; part, ok = of.(*ssa.FieldAddr) {
+		of = part.X
+	}
+	return of != nil && len(fn.Params) > 0 && m.Locks.place.refOf(of) == Ref{Root: fn.Params[0]}
 }

@@ -19,6 +19,20 @@ const (
 	written
 )
 
+// mapUse is what a function does to the entries of a map that it is given, and where.
+type mapUse struct {
+	use paramUse
+	at  ssa.Instruction
+}
+
+// more returns the graver of two uses.
+func (u mapUse) more(other mapUse) mapUse {
+	if other.use > u.use {
+		return other
+	}
+	return u
+}
+
 // paramDepth bounds the calls through which a map is handed on.
 const paramDepth = 3
 
@@ -34,8 +48,13 @@ func (m *Memory) givenAccess(call *ssa.Call) []*Access {
 		if _, isMap := arg.Type().Underlying().(*types.Map); !isMap || i >= len(callees[0].Params) {
 			continue
 		}
-		if use := m.useOf(callees[0].Params[i], 0); use != unused {
-			out = append(out, m.entries(unboxed(arg), call, use == written)...)
+		u := m.useOf(callees[0].Params[i], 0)
+		if u.use == unused {
+			continue
+		}
+		for _, a := range m.entries(unboxed(arg), call, u.use == written) {
+			a.Inner = u.at
+			out = append(out, a)
 		}
 	}
 	return out
@@ -43,58 +62,58 @@ func (m *Memory) givenAccess(call *ssa.Call) []*Access {
 
 // useOf tells what a function, and what it hands the map on to, does to the entries of a parameter. Goroutines that it starts
 // do not count: they run under other locks.
-func (m *Memory) useOf(param *ssa.Parameter, depth int) paramUse {
+func (m *Memory) useOf(param *ssa.Parameter, depth int) mapUse {
 	if known, ok := m.uses[param]; ok {
 		return known
 	}
 	if depth > paramDepth {
-		return unused
+		return mapUse{}
 	}
-	m.uses[param] = unused // asked again while answering: a circle does nothing else
-	use := unused
+	m.uses[param] = mapUse{} // asked again while answering: a circle does nothing else
+	var out mapUse
 	for _, ref := range *param.Referrers() {
-		use = max(use, m.useAt(ref, param, depth))
+		out = out.more(m.useAt(ref, param, depth))
 	}
-	m.uses[param] = use
-	return use
+	m.uses[param] = out
+	return out
 }
 
-func (m *Memory) useAt(ref ssa.Instruction, param *ssa.Parameter, depth int) paramUse {
+func (m *Memory) useAt(ref ssa.Instruction, param *ssa.Parameter, depth int) mapUse {
 	switch x := ref.(type) {
 	case *ssa.MapUpdate:
 		if x.Map == param {
-			return written
+			return mapUse{written, x}
 		}
 	case *ssa.Lookup, *ssa.Range:
-		return readOnly
+		return mapUse{readOnly, x}
 	case *ssa.Call:
 		return m.useByCall(x, param, depth)
 	}
-	return unused
+	return mapUse{}
 }
 
-func (m *Memory) useByCall(call *ssa.Call, param *ssa.Parameter, depth int) paramUse {
+func (m *Memory) useByCall(call *ssa.Call, param *ssa.Parameter, depth int) mapUse {
 	if b, ok := call.Call.Value.(*ssa.Builtin); ok {
 		switch b.Name() {
 		case "delete", "clear":
-			return written
+			return mapUse{written, call}
 		case "len":
-			return readOnly
+			return mapUse{readOnly, call}
 		}
-		return unused
+		return mapUse{}
 	}
 	index := slices.Index(call.Call.Args, ssa.Value(param))
 	target := program.Target(call)
 	if target != nil && target.Pkg() != nil {
 		if changes, ok := containerChanges[target.Pkg().Path()]; ok {
 			if index == 0 && slices.Contains(changes, target.Name()) {
-				return written
+				return mapUse{written, call}
 			}
-			return readOnly
+			return mapUse{readOnly, call}
 		}
 	}
 	if callee := call.Call.StaticCallee(); callee != nil && index >= 0 && index < len(callee.Params) && m.Program.Own(callee) {
 		return m.useOf(callee.Params[index], depth+1)
 	}
-	return unused
+	return mapUse{}
 }

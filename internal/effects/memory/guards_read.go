@@ -21,7 +21,7 @@ func (m *Memory) readGuard(place Place) Place {
 		}
 		held := false
 		for _, h := range a.Held {
-			if h.Mode == Semaphore || !Related(h.Lock.Place, place) {
+			if h.Mode == Semaphore || !m.near(h.Lock.Place, place) {
 				continue
 			}
 			held = true

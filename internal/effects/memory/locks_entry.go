@@ -172,15 +172,15 @@ func (l *Locks) heldAtCall(e program.Edge) []Holding {
 	return out
 }
 
-// heldAtExit are the locks held whenever the function's deferred calls run.
+// heldAtExit are the locks held whenever a deferred call runs.
 func (l *Locks) heldAtExit(d *ssa.Defer) []Holding {
 	fn := d.Parent()
 	var out []Holding
 	first := true
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
-			if _, ok := instr.(*ssa.RunDefers); !ok {
-				continue
+			if _, ok := instr.(*ssa.RunDefers); !ok || !program.MayPrecede(d, instr) {
+				continue // a return before the call is deferred does not run it
 			}
 			held := l.Held(instr)
 			if first {

@@ -27,20 +27,21 @@ type Memory struct {
 	kept        map[*types.Named]bool           // made when first asked for
 	madeAt      map[*types.Named][]*ssa.Alloc   // made when first asked for
 	mapUses     map[*ssa.Function][]*Access     // made when first asked for
-	uses        map[*ssa.Parameter]paramUse     // answers of useOf
+	uses        map[*ssa.Parameter]mapUse       // answers of useOf
 	names       map[identityKey][]identity      // answers of identities
 	few         map[*ssa.Alloc]bool             // answers of madeFewTimes
 	escaped     map[*ssa.Parameter]bool         // answers of escapes
 	once        map[Place]bool                  // answers of setOnce
 	stores      map[Place][]*ssa.Call           // made when first asked for
 	waiting     []*ssa.Function                 // made when first asked for
+	outers      map[Place][]*types.Named        // answers of outer
 }
 
 // Build gathers the facts about a program.
 func Build(p *program.Program) *Memory {
-	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool),
+	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool), outers: make(map[Place][]*types.Named),
 		ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
-		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]paramUse)}
+		names: make(map[identityKey][]identity), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]mapUse)}
 	m.Locks.gather(m.builds)
 	m.gatherAccesses()
 	return m

@@ -98,7 +98,21 @@ func (m *Memory) Replaces(c StaleCheck) bool {
 	if param, ok := value.(*ssa.Parameter); ok && c.Put != nil {
 		value = program.ArgumentFor(program.Edge{Site: c.Put, Callee: param.Parent(), Arg: -1}, slices.Index(param.Parent().Params, param))
 	}
-	return value != nil && m.isNew(value) && returnedFrom(value, 0) && m.changes(value)
+	return value != nil && m.isNew(value) && (returnedFrom(value, 0) || m.returnedEntry(update)) && m.changes(value)
+}
+
+// returnedEntry tells whether a function returns what it finds in a map under the key that it has just stored something at.
+func (m *Memory) returnedEntry(update *ssa.MapUpdate) bool {
+	place := m.Locks.PlaceOf(update.Map)
+	for _, b := range update.Parent().Blocks {
+		for _, instr := range b.Instrs {
+			lookup, ok := instr.(*ssa.Lookup)
+			if ok && lookup.Index == update.Key && program.Dominates(update, lookup) && place.Known() && m.Locks.PlaceOf(lookup.X) == place && returnedFrom(lookup, 0) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isNew tells whether a value is an object that the function makes, or that a constructor has made for it.

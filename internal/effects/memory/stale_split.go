@@ -69,6 +69,7 @@ func (m *Memory) lockedEntry(call *ssa.Call, write bool) *Access {
 		return nil
 	}
 	var found *Access
+	var looks []*Access
 	for _, a := range m.entriesIn(fns[0]) {
 		guard := m.Guard(a.Place)
 		if _, own := heldHere(a, guard); !own || a.Owner.Root != ssa.Value(fns[0].Params[0]) {
@@ -76,13 +77,16 @@ func (m *Memory) lockedEntry(call *ssa.Call, write bool) *Access {
 		}
 		switch {
 		case a.Write != write && write:
-			return nil // it looks before it writes
+			looks = append(looks, a)
 		case a.Write == write && found == nil:
 			found = a
 		}
 	}
 	if found == nil || write != isMapUpdate(found.At) {
 		return nil
+	}
+	if slices.ContainsFunc(looks, func(a *Access) bool { return program.MayPrecede(a.At, found.At) }) {
+		return nil // it looks before it writes
 	}
 	return found
 }

@@ -26,4 +26,5 @@ var Rules = []*rule.Rule{
 	BareWait,
 	SelfDeadlock,
 	LostWakeup,
+	ElectedReceiver,
 }

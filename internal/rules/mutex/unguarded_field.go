@@ -234,6 +234,9 @@ func unguardedRelated(all []*memory.Unguarded, u *memory.Unguarded) []rule.Relat
 	if global := u.Access.Place.Global; global != nil && !u.Guard.Known() && !u.Access.Place.Foreign {
 		out = append(out, rule.Related{Pos: global.Pos(), Message: global.Name() + " is declared here, one for the whole process"})
 	}
+	if inner := u.Access.Inner; inner != nil {
+		out = append(out, rule.Related{Func: inner.Parent(), Pos: siteOf(inner), Message: fmt.Sprintf("an entry of the map %s here", verb[u.Access.Write])})
+	}
 	for _, more := range all {
 		if more != u {
 			out = append(out, rule.Related{Func: more.Access.Func(), Pos: siteOf(more.Access.At),
@@ -303,7 +306,7 @@ func readable(u *memory.Unguarded) bool {
 
 // guardExpr names the guard as the function with the access would.
 func guardExpr(u *memory.Unguarded) string {
-	owner := u.Access.Owner.String()
+	owner := u.Holder()
 	if u.Guard.Type == nil || owner == "" {
 		return lockName(memory.Lock{Place: u.Guard})
 	}
