@@ -263,10 +263,8 @@ func (t *trace) freeVar(x *ssa.FreeVar) {
 
 // load follows what was stored at the places that the loaded address can name.
 func (t *trace) load(x *ssa.UnOp) {
-	inner := newTrace(t.p)
-	inner.value(x.X)
 	followed := false
-	for _, addr := range inner.out.Values {
+	for _, addr := range t.p.addresses(x.X) {
 		for _, stored := range t.p.storedAt(addr) {
 			followed = true
 			t.value(stored)
@@ -275,6 +273,15 @@ func (t *trace) load(x *ssa.UnOp) {
 	if !followed {
 		t.add(x)
 	}
+}
+
+// addresses lists the places that an address can name. Most addresses say it themselves.
+func (p *Program) addresses(addr ssa.Value) []ssa.Value {
+	switch addr.(type) {
+	case *ssa.FieldAddr, *ssa.IndexAddr, *ssa.Global, *ssa.Alloc:
+		return []ssa.Value{addr}
+	}
+	return p.Sources(addr).Values
 }
 
 func (t *trace) fieldOf(x *ssa.Field) {
