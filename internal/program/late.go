@@ -35,12 +35,45 @@ func (c *Concurrency) findLeaves() {
 			continue
 		}
 		c.leaves[fn] = true
+		if isLoopBody(fn) {
+			queue = append(queue, fn.Parent()) // which waits behind the loop, if at all
+			continue
+		}
 		for _, e := range c.p.Callers(fn) {
 			if e.How != Starts {
 				queue = append(queue, e.Caller())
 			}
 		}
 	}
+}
+
+// isLoopBody tells whether a function is the body of a loop over an iterator: it runs for the function around it alone, whatever
+// else the iterator is used for.
+func isLoopBody(fn *ssa.Function) bool {
+	return fn.Parent() != nil && fn.Synthetic == "range-over-func yield"
+}
+
+// loopAround returns the call of the iterator whose loop has a body, in the function around it, or nil.
+func loopAround(body *ssa.Function) ssa.CallInstruction {
+	for site := range Sites(body.Parent()) {
+		if loopBodyAt(site) == body {
+			return site
+		}
+	}
+	return nil
+}
+
+// loopBodyAt returns the body of a loop that a call hands to an iterator, or nil.
+func loopBodyAt(site ssa.CallInstruction) *ssa.Function {
+	for _, arg := range site.Common().Args {
+		if closure, ok := arg.(*ssa.MakeClosure); ok && isLoopBody(closure.Fn.(*ssa.Function)) {
+			return closure.Fn.(*ssa.Function)
+		}
+		if fn, ok := arg.(*ssa.Function); ok && isLoopBody(fn) {
+			return fn
+		}
+	}
+	return nil
 }
 
 // Leaves tells whether fn can return while goroutines run which it has started.
@@ -151,8 +184,11 @@ func (c *Concurrency) after(instr ssa.Instruction, late bool) bool {
 	if c.starts(site) {
 		return late || !WaitsForStarted(site)
 	}
+	if body := loopBodyAt(site); body != nil && c.leaves[body] {
+		return true
+	}
 	for _, e := range c.p.Callees(site) {
-		if e.How != Starts && c.leaves[e.Callee] {
+		if e.How != Starts && c.leaves[e.Callee] && !isLoopBody(e.Callee) {
 			return true
 		}
 	}
@@ -223,6 +259,10 @@ func (c *Concurrency) joins(site ssa.CallInstruction) bool {
 	fn := site.Parent()
 	if WaitsForStarted(site) || c.waitsDeferred(fn) {
 		return true
+	}
+	if isLoopBody(fn) {
+		loop := loopAround(fn)
+		return loop != nil && c.joins(loop)
 	}
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {

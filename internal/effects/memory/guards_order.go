@@ -16,6 +16,9 @@ func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
 	if meeting.A == meeting.B && m.inTurn(meeting.A) {
 		return true
 	}
+	if m.oneRoundEach(a.Place.Local, meeting) {
+		return true
+	}
 	return m.setsUp(a, meeting.A) || m.setsUp(b, meeting.B) || m.before(a, b, meeting.B) || m.before(b, a, meeting.A)
 }
 

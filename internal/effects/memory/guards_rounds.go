@@ -55,6 +55,37 @@ func (m *Memory) repeats(site ssa.CallInstruction, ends endings) bool {
 	return true
 }
 
+// oneRoundEach tells whether two goroutines over a variable of one call are never started without a wait of that call in between:
+// the first has ended when the second begins.
+func (m *Memory) oneRoundEach(local *ssa.Alloc, meeting program.Meeting) bool {
+	if local == nil || meeting.A == meeting.B || len(meeting.A.Sites) == 0 || len(meeting.B.Sites) == 0 {
+		return false
+	}
+	for _, x := range meeting.A.Sites {
+		for _, y := range meeting.B.Sites {
+			if x.Parent() != local.Parent() || y.Parent() != local.Parent() || m.overlaps(x, y) || m.overlaps(y, x) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// overlaps tells whether some way leads from the start of one goroutine to that of another without a wait for a group that counts
+// the one.
+func (m *Memory) overlaps(first, second ssa.CallInstruction) bool {
+	group := m.groupAt(first, "Go")
+	if !group.Known() {
+		return true
+	}
+	for site := range program.Sites(first.Parent()) {
+		if _, plain := site.(*ssa.Call); plain && m.groupAt(site, "Wait") == group && !program.MayPrecedeWithout(first, second, site) {
+			return false
+		}
+	}
+	return program.MayPrecede(first, second)
+}
+
 // oneAtATime tells whether an instruction is not run by several goroutines at once.
 func (m *Memory) oneAtATime(instr ssa.Instruction) bool {
 	if slices.ContainsFunc(m.Locks.Held(instr), func(h Holding) bool { return h.Mode == Write }) {
