@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package program
+
+import (
+	"slices"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// beside tells whether an instruction of x can run while y does. What runs once meets only the goroutines that it has
+// started before and not waited for.
+func (c *Concurrency) beside(x, y *Root, instr ssa.Instruction) bool {
+	return c.besideWithin(x, y, instr, 0)
+}
+
+// startersDepth bounds the goroutines that are followed from the started one to those that start it.
+const startersDepth = 3
+
+func (c *Concurrency) besideWithin(x, y *Root, instr ssa.Instruction, depth int) bool {
+	switch {
+	case x.once():
+		return c.LateFor(x, y, instr)
+	case (y.Entry != nil || y.contract != nil) && !y.once() && !x.Again && c.p.RunsOnce(instr):
+		return false // a step of starting up: the framework calls nobody before
+	case c.setsUp(x, y, instr):
+		return false
+	case (!x.Again || y.joined) && c.StartsRoot(x, y):
+		return c.LateFor(x, y, instr)
+	case depth < startersDepth && len(y.Sites) > 0 && y.joined && c.endsWithStarter(y):
+		return c.besideStarters(x, y, instr, depth)
+	}
+	return true
+}
+
+// besideStarters tells of a goroutine that ends before those that start it go on: it runs only while they do.
+func (c *Concurrency) besideStarters(x, y *Root, instr ssa.Instruction, depth int) bool {
+	return slices.ContainsFunc(y.Sites, func(site ssa.CallInstruction) bool {
+		return slices.ContainsFunc(c.Of(site.Parent()), func(by *Root) bool {
+			return by == x || by == y || c.besideWithin(x, by, instr, depth+1)
+		})
+	})
+}
+
+type lateKey struct {
+	x, y  *Root
+	instr ssa.Instruction
+}
+
+// LateFor tells whether y can be running when instr does, because x has started it before.
+func (c *Concurrency) LateFor(x, y *Root, instr ssa.Instruction) bool {
+	if len(y.Sites) == 0 {
+		return false
+	}
+	key := lateKey{x, y, instr}
+	known, ok := c.lateAt[key]
+	if !ok {
+		known = c.findLateFor(x, y, instr)
+		c.lateAt[key] = known
+	}
+	return known
+}
+
+func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
+	seen := make(map[*ssa.Function]bool)
+	queue := []ssa.Instruction{instr}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		fn := at.Parent()
+		if c.Late(at) && c.startedBefore(y, at) {
+			return true
+		}
+		if seen[fn] || fn == x.Func {
+			continue
+		}
+		seen[fn] = true
+		for _, e := range c.p.Callers(fn) {
+			if e.How != Starts && c.Runs(x, e.Caller()) {
+				queue = append(queue, e.Site)
+			}
+		}
+	}
+	return false
+}
+
+// startedBefore tells whether a call before instr, in its function, starts y, and nothing in between waits for a group.
+func (c *Concurrency) startedBefore(y *Root, instr ssa.Instruction) bool {
+	starters, within := c.startersOf(y), c.endsWithStarter(y)
+	for _, e := range c.p.CallsFrom(instr.Parent()) {
+		starts := e.How == Starts && e.Callee == y.Func || e.How != Starts && starters[e.Callee]
+		if body := loopBodyAt(e.Site); within && e.How != Starts && (body == nil || !starters[body]) {
+			continue // whoever starts it there has seen it end
+		}
+		if starts && MayPrecede(e.Site, instr) && !c.waitsBetween(e.Site, instr) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsWithStarter tells whether the functions that start a goroutine never return while one of theirs runs.
+func (c *Concurrency) endsWithStarter(y *Root) bool {
+	return !slices.ContainsFunc(y.Sites, func(site ssa.CallInstruction) bool {
+		fn := site.Parent()
+		for isLoopBody(fn) {
+			fn = fn.Parent()
+		}
+		return c.leaves[fn]
+	})
+}
+
+// waitsBetween tells whether every way from one instruction to another comes by a wait for a group.
+func (c *Concurrency) waitsBetween(from, to ssa.Instruction) bool {
+	for site := range Sites(from.Parent()) {
+		if _, plain := site.(*ssa.Call); plain && c.Waits(site) && !MayPrecedeWithout(from, to, site) {
+			return true
+		}
+	}
+	return false
+}
