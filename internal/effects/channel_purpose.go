@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
 )
 
 // BlocksOnPurpose tells whether a lone receive is another way to write select{}: it keeps alive what its function has set
@@ -23,7 +24,36 @@ func (e *Effects) BlocksOnPurpose(op *ChannelOp) bool {
 	if t, ok := c.Make.Type().Underlying().(*types.Chan); ok && t.Dir() == types.RecvOnly {
 		return true
 	}
+	if madeToWait(c.Make, op.Instr) {
+		return true
+	}
 	return c.Func() == op.Func && !c.ForeignSends && len(c.Ops) == 1 && !WorksBehind(op.Instr) && !e.repeatsFor(op)
+}
+
+// madeToWait tells whether a channel is made right before the receive from it, for nothing else, and what it would give is
+// returned: a source of nothing, for which nobody has forgotten to send.
+func madeToWait(made *ssa.MakeChan, receive ssa.Instruction) bool {
+	if ret, ok := last(receive.Block()).(*ssa.Return); !ok || len(ret.Results) == 0 {
+		return false
+	}
+	uses := slices.DeleteFunc(slices.Clone(*made.Referrers()), func(ref ssa.Instruction) bool {
+		_, debug := ref.(*ssa.DebugRef)
+		return debug
+	})
+	if len(uses) != 1 || uses[0] != receive || made.Block() != receive.Block() {
+		return false
+	}
+	between := false
+	for _, instr := range made.Block().Instrs {
+		if instr == receive {
+			return true
+		}
+		if _, call := instr.(ssa.CallInstruction); call && between {
+			return false
+		}
+		between = between || instr == made
+	}
+	return false
 }
 
 // repeatsFor tells whether what runs again and again (a request, a reconcile, an event) leads to an operation, or a
