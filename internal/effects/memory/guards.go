@@ -120,8 +120,11 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) || m.heldByBoth(a, other, meeting) {
+		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) {
 			continue
+		}
+		if !m.habitual(a, guard) && m.heldByBoth(a, other, meeting) {
+			continue // where the lock was forgotten, that the callers have another one helps until the next caller
 		}
 		u := &Unguarded{Access: a, Other: other, Guard: guard, Meeting: meeting, Evident: m.habitual(a, guard)}
 		if meeting.Sure() {
