@@ -12,7 +12,7 @@ import (
 // heldByBoth tells whether two goroutines that meet come to their accesses under one lock, at least one of them for writing:
 // whoever else comes there without it, these two exclude each other.
 func (m *Memory) heldByBoth(a, b *Access, meeting program.Meeting) bool {
-	under := m.heldOnWay(a.At, meeting.A)
+	under := slices.DeleteFunc(m.heldOnWay(a.At, meeting.A), func(h Holding) bool { return !m.onlyOne(h.Lock.Place) })
 	if len(under) == 0 {
 		return false
 	}
@@ -22,6 +22,16 @@ func (m *Memory) heldByBoth(a, b *Access, meeting program.Meeting) bool {
 			return o.Lock.Place == h.Lock.Place && (o.Mode == Write || h.Mode == Write)
 		})
 	})
+}
+
+// onlyOne tells whether there is one lock of a name in the process: a package variable, or a field of a struct that is made once.
+// Each of many objects has a lock of its own, which keeps nobody from the others.
+func (m *Memory) onlyOne(place Place) bool {
+	if place.Type == nil {
+		return place.Global != nil
+	}
+	made := m.makers(place.Type)
+	return len(made) == 1 && !m.Program.RunsAgain(made[0])
 }
 
 // heldOnWay lists the locks that a goroutine holds at an instruction, whichever way it comes there: all callers in between that
