@@ -124,7 +124,10 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 		}
 		made, fails = true, fails && mayFail(alloc.Parent())
 	}
-	return made && (!none || fails) // nil is what a constructor that fails returns
+	if none {
+		return made && fails && meeting.A == meeting.B // what a constructor that fails returns, to each that makes one
+	}
+	return made
 }
 
 // mayFail tells whether a function returns an error as its last result.
