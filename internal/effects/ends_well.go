@@ -16,7 +16,7 @@ func (e *Effects) EndsWell(at ssa.Instruction) bool { return e.endsWell(at, 0) }
 
 func (e *Effects) endsWell(at ssa.Instruction, depth int) bool {
 	fn := at.Parent()
-	if returnsErrorType(fn) {
+	if program.ReturnsError(fn.Signature) {
 		return e.leavesWellBehind(at)
 	}
 	if depth > 2 {
@@ -28,11 +28,6 @@ func (e *Effects) endsWell(at ssa.Instruction, depth int) bool {
 		}
 	}
 	return false
-}
-
-func returnsErrorType(fn *ssa.Function) bool {
-	res := fn.Signature.Results()
-	return res.Len() > 0 && isErrorType(res.At(res.Len()-1).Type())
 }
 
 // leavesWellBehind tells whether a reconcile can be left behind an instruction with success and without asking for another run,

@@ -47,7 +47,7 @@ func indexIn(b *ssa.BasicBlock, instr ssa.Instruction) int {
 // reaches tells whether a path of at least one edge leads from x to y.
 func reaches(x, y *ssa.BasicBlock) bool { return program.Reaches(x, y) }
 
-func isErrorType(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+func isErrorType(t types.Type) bool { return program.IsError(t) }
 
 // CanAvoid tells whether one side of a branch leads past an instruction: from there on it does not run any more.
 func CanAvoid(branch *ssa.If, instr ssa.Instruction) bool {

@@ -4,7 +4,6 @@ package effects
 
 import (
 	"go/token"
-	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -19,7 +18,7 @@ func (g *Goroutines) failureOf(instr ssa.Instruction, names []ssa.Value) ssa.Val
 		return nil
 	}
 	results := call.Call.Signature().Results()
-	if results.Len() == 0 || !types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
+	if !program.ReturnsError(call.Call.Signature()) {
 		return nil
 	}
 	if isResponse(names[0].Type()) && !g.closesBody(call, names, 0) {

@@ -206,8 +206,7 @@ func (w *Work) foreign(site ssa.CallInstruction) WorkKind {
 			return NoWork
 		}
 	}
-	res := sig.Results()
-	if res.Len() == 0 || !types.Identical(res.At(res.Len()-1).Type(), types.Universe.Lookup("error").Type()) {
+	if !program.ReturnsError(sig) {
 		return NoWork
 	}
 	return ForeignWork

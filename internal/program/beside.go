@@ -89,12 +89,13 @@ func (c *Concurrency) startedBefore(y *Root, instr ssa.Instruction) bool {
 	starters, within := c.startersOf(y), c.endsWithStarter(y)
 	for _, e := range c.p.CallsFrom(instr.Parent()) {
 		starts := e.How == Starts && e.Callee == y.Func || e.How != Starts && starters[e.Callee]
+		if !starts || !MayPrecede(e.Site, instr) || c.waitsBetween(e.Site, instr) {
+			continue
+		}
 		if body := loopBodyAt(e.Site); within && e.How != Starts && (body == nil || !starters[body]) {
 			continue // whoever starts it there has seen it end
 		}
-		if starts && MayPrecede(e.Site, instr) && !c.waitsBetween(e.Site, instr) {
-			return true
-		}
+		return true
 	}
 	return false
 }

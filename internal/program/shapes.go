@@ -17,7 +17,7 @@ func isReconcile(sig *types.Signature) bool {
 }
 
 func isRunnable(sig *types.Signature) bool {
-	return sig.Params().Len() == 1 && sig.Results().Len() == 1 && isError(sig.Results().At(0).Type()) &&
+	return sig.Params().Len() == 1 && sig.Results().Len() == 1 && IsError(sig.Results().At(0).Type()) &&
 		(isContext(sig.Params().At(0).Type()) || isChan(sig.Params().At(0).Type()))
 }
 
@@ -29,7 +29,7 @@ func handlerKind(sig *types.Signature) EntryKind {
 		return EntryHTTP
 	case params.Len() == 1 && IsNamed(params.At(0).Type(), "github.com/gin-gonic/gin", "Context") && sig.Results().Len() == 0:
 		return EntryHTTP
-	case params.Len() == 1 && sig.Results().Len() == 1 && isError(sig.Results().At(0).Type()) &&
+	case params.Len() == 1 && sig.Results().Len() == 1 && IsError(sig.Results().At(0).Type()) &&
 		(typePkgPrefix(params.At(0).Type(), "github.com/labstack/echo") || typePkgPrefix(params.At(0).Type(), "github.com/gofiber/fiber")) &&
 		(typeName(params.At(0).Type()) == "Context" || typeName(params.At(0).Type()) == "Ctx"):
 		return EntryHTTP
@@ -39,7 +39,7 @@ func handlerKind(sig *types.Signature) EntryKind {
 
 func isWebhookMethod(name string, sig *types.Signature) bool {
 	params, res := sig.Params(), sig.Results()
-	last := func() bool { return res.Len() > 0 && isError(res.At(res.Len()-1).Type()) }
+	last := func() bool { return res.Len() > 0 && IsError(res.At(res.Len()-1).Type()) }
 	switch name {
 	case "Handle":
 		return params.Len() == 2 && typeName(params.At(1).Type()) == "Request" && res.Len() == 1 && typeName(res.At(0).Type()) == "Response"
@@ -70,7 +70,7 @@ func implementsHandler(t types.Type) bool {
 // embeds the generated Unimplemented…Server.
 func isGRPCMethod(recv types.Type, sig *types.Signature) bool {
 	named := Named(recv)
-	if named == nil || sig.Results().Len() == 0 || !isError(sig.Results().At(sig.Results().Len()-1).Type()) {
+	if named == nil || sig.Results().Len() == 0 || !IsError(sig.Results().At(sig.Results().Len()-1).Type()) {
 		return false
 	}
 	s, ok := named.Underlying().(*types.Struct)
@@ -91,7 +91,14 @@ func isServiceMethod(sig *types.Signature) bool {
 	return p.Len() == 2 || p.Len() == 1 && !isContext(p.At(0).Type())
 }
 
-func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+// IsError tells whether a type is error itself.
+func IsError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+
+// ReturnsError tells whether the last result of a signature is an error.
+func ReturnsError(sig *types.Signature) bool {
+	results := sig.Results()
+	return results.Len() > 0 && IsError(results.At(results.Len()-1).Type())
+}
 
 func isContext(t types.Type) bool { return IsNamed(t, "context", "Context") }
 

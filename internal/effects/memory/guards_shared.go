@@ -112,28 +112,23 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
 	}
-	made, none, fails := false, false, true
+	// What a constructor that fails returns, to each that makes one, is nil.
+	none := slices.ContainsFunc(srcs.Values, program.IsNil)
+	if none && meeting.A != meeting.B {
+		return false
+	}
+	made := false
 	for _, src := range srcs.Values {
 		if program.IsNil(src) {
-			none = true
 			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
-		if !ok || !m.madeBy(alloc, a, b, meeting) {
+		if !ok || !m.madeBy(alloc, a, b, meeting) || none && !program.ReturnsError(alloc.Parent().Signature) {
 			return false
 		}
-		made, fails = true, fails && mayFail(alloc.Parent())
-	}
-	if none {
-		return made && fails && meeting.A == meeting.B // what a constructor that fails returns, to each that makes one
+		made = true
 	}
 	return made
-}
-
-// mayFail tells whether a function returns an error as its last result.
-func mayFail(fn *ssa.Function) bool {
-	results := fn.Signature.Results()
-	return results.Len() > 1 && types.Identical(results.At(results.Len()-1).Type(), types.Universe.Lookup("error").Type())
 }
 
 // madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for

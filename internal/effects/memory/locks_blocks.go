@@ -4,7 +4,6 @@ package memory
 
 import (
 	"go/token"
-	"go/types"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -118,10 +117,10 @@ func (l *Locks) mayAsk(call *ssa.Call) bool {
 		return false
 	}
 	sig := target.Signature()
-	if sig.Params().Len() == 0 || !program.IsNamed(sig.Params().At(0).Type(), "context", "Context") || sig.Results().Len() == 0 {
+	if sig.Params().Len() == 0 || !program.IsNamed(sig.Params().At(0).Type(), "context", "Context") {
 		return false
 	}
-	return types.Identical(sig.Results().At(sig.Results().Len()-1).Type(), types.Universe.Lookup("error").Type())
+	return program.ReturnsError(sig)
 }
 
 // liveRead tells whether a read goes to the API server for sure.

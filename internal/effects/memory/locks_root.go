@@ -40,7 +40,7 @@ func (m *Memory) heldOnWay(instr ssa.Instruction, root *program.Root) []Holding 
 	if root == nil {
 		return nil
 	}
-	w := &wayWalk{m: m, root: root, held: make(map[*ssa.Function]*wayHeld)}
+	w := &wayWalk{m: m, root: root, held: make(map[*ssa.Function][]Holding), open: make(map[*ssa.Function]bool)}
 	return w.at(instr)
 }
 
@@ -48,14 +48,10 @@ func (m *Memory) heldOnWay(instr ssa.Instruction, root *program.Root) []Holding 
 type wayWalk struct {
 	m    *Memory
 	root *program.Root
-	held map[*ssa.Function]*wayHeld
-}
-
-// wayHeld is what is held when a function is entered.
-type wayHeld struct {
-	// open is set while its callers are being looked at: who calls itself adds nothing to what the others hold.
-	open  bool
-	holds []Holding
+	// held is what is held when a function is entered.
+	held map[*ssa.Function][]Holding
+	// open are the functions whose callers are being looked at: who calls itself adds nothing to what the others hold.
+	open map[*ssa.Function]bool
 }
 
 // wayLimit bounds the functions that are looked at.
@@ -70,11 +66,7 @@ func (w *wayWalk) at(instr ssa.Instruction) []Holding {
 			out = append(out, h)
 		}
 	}
-	entered, known := w.enter(instr.Parent())
-	if !known {
-		return out
-	}
-	for _, h := range entered {
+	for _, h := range w.enter(instr.Parent()) {
 		if !holdsPlace(out, h.Lock.Place) && !locks.ReleasesIn(instr.Parent(), h.Lock.Place) {
 			out = append(out, h)
 		}
@@ -82,43 +74,35 @@ func (w *wayWalk) at(instr ssa.Instruction) []Holding {
 	return out
 }
 
-// enter lists what is held whenever the goroutine comes into a function; known is false on the way back to one that is being
-// looked at.
-func (w *wayWalk) enter(fn *ssa.Function) (holds []Holding, known bool) {
-	if at, ok := w.held[fn]; ok {
-		return at.holds, !at.open
+// enter lists what is held whenever the goroutine comes into a function.
+func (w *wayWalk) enter(fn *ssa.Function) []Holding {
+	if known, ok := w.held[fn]; ok {
+		return known
 	}
-	at := &wayHeld{open: true}
-	w.held[fn] = at
-	if fn == w.root.Func || len(w.held) > wayLimit {
-		at.open = false
-		return nil, true
+	if fn == w.root.Func || len(w.held)+len(w.open) >= wayLimit {
+		w.held[fn] = nil
+		return nil
 	}
+	w.open[fn] = true
+	var holds []Holding
 	first := true
 	for _, e := range w.m.Program.Callers(fn) {
-		if e.How == program.Starts || !w.m.Program.Concurrency().Runs(w.root, e.Caller()) {
+		if e.How == program.Starts || w.open[e.Caller()] || !w.m.Program.Concurrency().Runs(w.root, e.Caller()) {
 			continue
 		}
-		if w.circle(e.Caller()) {
-			continue // it is called from itself: what it holds then it held before
-		}
-		here := w.at(e.Site)
-		if _, deferred := e.Site.(*ssa.Defer); deferred {
-			here = nil
+		var here []Holding // nothing, for all that is known of when a deferred call runs
+		if _, deferred := e.Site.(*ssa.Defer); !deferred {
+			here = w.at(e.Site)
 		}
 		if first {
-			at.holds, first = here, false
+			holds, first = here, false
 			continue
 		}
-		at.holds = slices.DeleteFunc(slices.Clone(at.holds), func(h Holding) bool { return !holdsPlace(here, h.Lock.Place) })
+		holds = slices.DeleteFunc(slices.Clone(holds), func(h Holding) bool { return !holdsPlace(here, h.Lock.Place) })
 	}
-	at.open = false
-	return at.holds, true
-}
-
-func (w *wayWalk) circle(fn *ssa.Function) bool {
-	at, ok := w.held[fn]
-	return ok && at.open
+	delete(w.open, fn)
+	w.held[fn] = holds
+	return holds
 }
 
 func holdsPlace(all []Holding, place Place) bool {

@@ -4,7 +4,6 @@ package rmw
 
 import (
 	"fmt"
-	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -37,7 +36,7 @@ func checkDeferredWrite(pass *rule.Pass) {
 				continue
 			}
 			deferrer := deferrerOf(fate)
-			if deferrer == nil || !returnsError(deferrer) {
+			if deferrer == nil || !program.ReturnsError(deferrer.Signature) {
 				continue // not deferred, or by a function that has no error to give
 			}
 			if en := reconcileAbove(pass, deferrer); en != nil && (deferrer == en.Func || !writtenAtTheEnd(pass, row, en) && carriesWork(row, deferrer)) {
@@ -77,11 +76,6 @@ func deferrerOf(fate effects.ErrorFate) *ssa.Function {
 		}
 	}
 	return nil
-}
-
-func returnsError(fn *ssa.Function) bool {
-	res := fn.Signature.Results()
-	return res.Len() > 0 && types.Identical(res.At(res.Len()-1).Type(), types.Universe.Lookup("error").Type())
 }
 
 // reconcileAbove returns an entry point that runs fn itself and is called again after an error; nil if there is none.

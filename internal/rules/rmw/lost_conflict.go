@@ -184,7 +184,7 @@ func (l *loss) judge(pass *rule.Pass, row *effects.Entry) bool {
 func answersProbe(fate effects.ErrorFate) bool {
 	isCheck := func(fn *ssa.Function) bool {
 		sig := fn.Signature
-		return sig.Params().Len() == 1 && program.IsNamed(sig.Params().At(0).Type(), "net/http", "Request") && sig.Results().Len() == 1 && returnsError(fn)
+		return sig.Params().Len() == 1 && program.IsNamed(sig.Params().At(0).Type(), "net/http", "Request") && sig.Results().Len() == 1 && program.ReturnsError(sig)
 	}
 	return isCheck(fate.Func) || slices.ContainsFunc(fate.Path, func(site ssa.CallInstruction) bool { return isCheck(site.Parent()) })
 }
