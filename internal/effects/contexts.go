@@ -51,6 +51,7 @@ type Contexts struct {
 	p       *program.Program
 	plugins *plugins
 	known   map[ssa.Value][]ContextOrigin
+	calls   map[program.Edge]*call
 	// asking holds the values whose origins are being asked for.
 	asking map[ssa.Value]bool
 	// deep is how far the answer being made has gone.
@@ -64,7 +65,8 @@ type Contexts struct {
 // Contexts returns the derivations of all contexts of the program. They are followed when first asked for.
 func (e *Effects) Contexts() *Contexts {
 	if e.contexts == nil {
-		e.contexts = &Contexts{p: e.Program, plugins: newPlugins(e.Program), known: make(map[ssa.Value][]ContextOrigin), asking: make(map[ssa.Value]bool)}
+		e.contexts = &Contexts{p: e.Program, plugins: newPlugins(e.Program), known: make(map[ssa.Value][]ContextOrigin),
+			calls: make(map[program.Edge]*call), asking: make(map[ssa.Value]bool)}
 	}
 	return e.contexts
 }
@@ -75,6 +77,23 @@ type call struct {
 	edge  program.Edge
 	outer *call
 	depth int
+	// known holds what was found inside this call; without it, a context that passes many helpers one after the other is
+	// followed through each way of each of them.
+	known map[ssa.Value][]ContextOrigin
+	calls map[program.Edge]*call
+}
+
+// into is the call behind an edge that is met inside another, nil for none; the same one each time.
+func (c *Contexts) into(e program.Edge, outer *call) *call {
+	calls, depth := c.calls, 0
+	if outer != nil {
+		calls, depth = outer.calls, outer.depth+1
+	}
+	if calls[e] == nil {
+		calls[e] = &call{fn: e.Callee, edge: e, outer: outer, depth: depth,
+			known: make(map[ssa.Value][]ContextOrigin), calls: make(map[program.Edge]*call)}
+	}
+	return calls[e]
 }
 
 // maxCalls bounds how deep calls that return contexts are looked into, maxDeep how long a derivation may be. A call of more
@@ -105,6 +124,16 @@ func (c *Contexts) Of(v ssa.Value) []ContextOrigin {
 }
 
 func (c *Contexts) of(v ssa.Value, inside *call) []ContextOrigin {
+	if inside == nil {
+		return c.follow(v, nil)
+	}
+	if _, ok := inside.known[v]; !ok {
+		inside.known[v] = unique(c.follow(v, inside))
+	}
+	return inside.known[v]
+}
+
+func (c *Contexts) follow(v ssa.Value, inside *call) []ContextOrigin {
 	if c.deep >= maxDeep {
 		return nil
 	}

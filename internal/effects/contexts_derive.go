@@ -27,7 +27,7 @@ func (c *Contexts) result(site *ssa.Call, index int, at ssa.Value, inside *call)
 		if e.Arg >= 0 || depth > maxCalls {
 			continue
 		}
-		frame := &call{fn: e.Callee, edge: e, outer: inside, depth: depth}
+		frame := c.into(e, inside)
 		for _, b := range e.Callee.Blocks {
 			if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && index < len(ret.Results) {
 				followed = true
