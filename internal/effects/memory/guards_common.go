@@ -20,6 +20,8 @@ type identity struct {
 	made   *ssa.Alloc
 	// keyed is set for what is found by its key in the map that a field or variable holds.
 	keyed bool
+	// sole is set where the way to the object shows that there is one in the process.
+	sole bool
 }
 
 // is tells whether two names can be those of one object: what an entry point has as its receiver was made somewhere.
@@ -30,6 +32,7 @@ func (id identity) is(other identity) bool {
 	if id.entry != nil && other.made != nil {
 		return id.entry == program.Named(other.made.Type())
 	}
+	id.sole, other.sole = false, false
 	return id == other
 }
 
@@ -55,7 +58,7 @@ func (m *Memory) common(a, b *Access, meeting program.Meeting) bool {
 	}
 	return slices.ContainsFunc(m.identities(b.Base, meeting.B), func(id identity) bool {
 		return slices.ContainsFunc(mine, func(other identity) bool {
-			return id.is(other) && !m.eachMakes(id.made, meeting) && (!id.keyed || anyKey(meeting))
+			return id.is(other) && !m.eachMakes(id.made, meeting) && (!id.keyed || anyKey(meeting)) && (id.sole && other.sole || !m.strangers(meeting))
 		})
 	})
 }
@@ -152,10 +155,10 @@ func (w *namer) object(v ssa.Value) {
 	}
 	switch x := v.(type) {
 	case *ssa.Global:
-		w.add(identity{global: x})
+		w.add(identity{global: x, sole: true})
 	case *ssa.Alloc:
 		if w.m.madeFewTimes(x) {
-			w.add(identity{made: x})
+			w.add(identity{made: x, sole: w.m.Program.RunsOnce(x)})
 		}
 	case *ssa.FieldAddr:
 		w.part(x.X, x.Field) // a struct inside of another
@@ -218,7 +221,7 @@ func (w *namer) from(v ssa.Value, fn *ssa.Function) {
 func (w *namer) kept(addr ssa.Value) {
 	switch x := addr.(type) {
 	case *ssa.Global:
-		w.add(identity{global: x})
+		w.add(identity{global: x, sole: true})
 	case *ssa.FieldAddr:
 		w.part(x.X, x.Field)
 	case *ssa.UnOp:
@@ -235,8 +238,9 @@ func (w *namer) kept(addr ssa.Value) {
 // part names a field of a struct where that struct lasts.
 func (w *namer) part(of ssa.Value, index int) {
 	key, ok := program.FieldKeyOf(of.Type(), index)
-	if ok && len(w.m.identities(of, w.in)) > 0 {
-		w.add(identity{field: key})
+	holders := w.m.identities(of, w.in)
+	if ok && len(holders) > 0 {
+		w.add(identity{field: key, sole: len(holders) == 1 && holders[0].sole})
 	}
 }
 
@@ -247,7 +251,7 @@ func (w *namer) parameter(x *ssa.Parameter) {
 	index := slices.Index(fn.Params, x)
 	if entry := w.m.Program.EntryAt(fn); entry != nil && fn == w.in.Func {
 		if index == 0 && w.m.keepsReceiver(entry) {
-			w.add(identity{entry: program.Named(x.Type())})
+			w.add(identity{entry: program.Named(x.Type()), sole: true})
 		}
 		return
 	}

@@ -75,6 +75,9 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
 	}
+	if m.strangers(meeting) {
+		return m.soleAlloc(of.Base) != nil || m.common(a, b, meeting)
+	}
 	for _, src := range srcs.Values {
 		switch x := src.(type) {
 		case *ssa.Const: // nil
