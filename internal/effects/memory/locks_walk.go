@@ -43,12 +43,22 @@ type walker struct {
 	steps   int
 }
 
+// walk follows all paths of a function. Where there are too many to remember which tests each has passed, it forgets the tests:
+// then a path is only where it is and what it holds.
 func (l *Locks) walk(fn *ssa.Function) (*Flow, *net) {
+	flow, net := l.walkWith(fn, trackedTests(fn))
+	if flow.cut {
+		return l.walkWith(fn, nil)
+	}
+	return flow, net
+}
+
+func (l *Locks) walkWith(fn *ssa.Function, tracked map[ssa.Value]bool) (*Flow, *net) {
 	w := &walker{
 		l: l, fn: fn,
 		flow:    &Flow{Func: fn, points: make(map[ssa.Instruction]*Point)},
 		net:     new(net),
-		tracked: trackedTests(fn),
+		tracked: tracked,
 		often:   l.releasedOften(fn),
 		seen:    make(map[string]bool),
 		ids:     make(map[any]int),
