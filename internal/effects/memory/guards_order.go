@@ -19,6 +19,9 @@ func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
 	if m.oneRoundEach(a.Place.Local, meeting) {
 		return true
 	}
+	if m.making(a, meeting.B) || m.making(b, meeting.A) {
+		return true
+	}
 	return m.setsUp(a, meeting.A) || m.setsUp(b, meeting.B) || m.before(a, b, meeting.B) || m.before(b, a, meeting.A)
 }
 

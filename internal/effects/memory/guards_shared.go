@@ -122,7 +122,7 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 	}
 	made := false
 	for _, src := range srcs.Values {
-		if program.IsNil(src) {
+		if program.IsNil(src) || m.passedElsewhere(src, meeting) {
 			continue
 		}
 		alloc, ok := src.(*ssa.Alloc)
@@ -132,6 +132,13 @@ func (m *Memory) private(a, b *Access, meeting program.Meeting) bool {
 		made = true
 	}
 	return made
+}
+
+// passedElsewhere tells whether a value is what callers out of sight give to a function that neither goroutine runs.
+func (m *Memory) passedElsewhere(src ssa.Value, meeting program.Meeting) bool {
+	param, ok := src.(*ssa.Parameter)
+	c := m.Program.Concurrency()
+	return ok && !c.Runs(meeting.A, param.Parent()) && !c.Runs(meeting.B, param.Parent())
 }
 
 // madeBy tells whether the goroutines that meet have objects of their own: each makes one, or gets one that was made for
