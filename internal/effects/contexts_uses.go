@@ -21,6 +21,8 @@ type ContextUse struct {
 type ContextRoot struct {
 	Site ssa.CallInstruction
 	Uses []ContextUse
+	// Variant is the name of the function that takes a context, where the root is a call of the one without; empty else.
+	Variant string
 }
 
 // Roots returns the calls of context.Background and context.TODO in own code that reach a call leaving the process, with
@@ -65,6 +67,7 @@ func (e *Effects) findRoots() []*ContextRoot {
 		}
 	}
 	e.requestRoots(byRoot)
+	e.variantRoots(byRoot)
 	out := []*ContextRoot{}
 	for _, fn := range p.Funcs {
 		for site := range program.Sites(fn) {
@@ -93,8 +96,8 @@ func (e *Effects) requestRoots(byRoot map[ssa.Value]*ContextRoot) {
 	}
 }
 
-// MakesContext tells whether a root is a context, and not a request that is made without one.
-func MakesContext(site ssa.CallInstruction) bool { return !makesRequest(site) }
+// MakesContext tells whether a root is a context, and not a call that is made without one.
+func (r *ContextRoot) MakesContext() bool { return r.Variant == "" && !makesRequest(r.Site) }
 
 const errgroupPkg = "golang.org/x/sync/errgroup"
 

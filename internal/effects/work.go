@@ -200,16 +200,18 @@ func (w *Work) foreign(site ssa.CallInstruction) WorkKind {
 	if sig.Recv() == nil && strings.HasPrefix(target.Name(), "New") {
 		return NoWork // a constructor: what it makes keeps the context and must not end with a request
 	}
-	path := target.Pkg().Path()
-	for _, prefix := range bookkeeping {
-		if path == strings.TrimSuffix(prefix, "/") || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/") {
-			return NoWork
-		}
-	}
-	if !program.ReturnsError(sig) {
+	if keepsBooks(target.Pkg().Path()) || !program.ReturnsError(sig) {
 		return NoWork
 	}
 	return ForeignWork
+}
+
+// keepsBooks tells whether a package waits for nothing when it takes a context.
+func keepsBooks(path string) bool {
+	return slices.ContainsFunc(bookkeeping, func(prefix string) bool {
+		prefix = strings.TrimSuffix(prefix, "/")
+		return path == prefix || strings.HasPrefix(path, prefix+"/")
+	})
 }
 
 // Describe names what a call does for a sentence: client.Client.Get, http.Client.Do.

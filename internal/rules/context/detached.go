@@ -268,16 +268,17 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 	s := rule.NewScenario()
 	caller := s.Actor(at.Actor(fn), at.Runs())
 	caller.Step(fn.Pos(), fmt.Sprintf("%s is entered; %s is in reach", program.Name(fn), first.reach.From), first.reach.Expr+" still lives")
-	caller.Step(start, fmt.Sprintf("makes a context of its own with %s", effects.Describe(first.root.Site)), "nothing ends it")
+	if first.root.Variant == "" {
+		caller.Step(start, fmt.Sprintf("makes a context of its own with %s", effects.Describe(first.root.Site)), "nothing ends it")
+	}
 	caller.Step(p.Start(first.use.Site), fmt.Sprintf("waits in %s", effects.Describe(first.use.Site)),
 		fmt.Sprintf("%s is cancelled meanwhile, the call does not hear of it", first.reach.Expr))
 	s.Outcome("%s goes on after %s was cancelled; the worker that waits for it is stuck for as long as the other side is.",
 		effects.Describe(first.use.Site), first.reach.Expr)
 	r := rule.Report{
 		Func: fn, Pos: start, End: endOf(p, first.root.Site), Severity: severity, Reason: reason,
-		Message: fmt.Sprintf("%s runs under %s although %s is in reach; cancelling %s does not end it.",
-			effects.Describe(first.use.Site), effects.Describe(first.root.Site), first.reach.From, first.reach.Expr),
-		About: effects.Describe(first.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
+		Message: fmt.Sprintf("%s although %s is in reach; cancelling %s does not end it.", under(first), first.reach.From, first.reach.Expr),
+		About:   effects.Describe(first.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
 	}
 	if !first.reach.Own {
 		r.Cause = "functions without a context parameter"
@@ -286,13 +287,24 @@ func reportDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) {
 		if i > 0 {
 			r.Related = append(r.Related, rule.Related{Func: fn, Pos: p.Start(c.root.Site), Message: "another one, for " + effects.Describe(c.use.Site)})
 		}
-		r.Related = append(r.Related, rule.Related{Func: c.use.Site.Parent(), Pos: p.Start(c.use.Site), Message: effects.Describe(c.use.Site) + " gets the new context"})
+		if c.root.Variant == "" {
+			r.Related = append(r.Related, rule.Related{Func: c.use.Site.Parent(), Pos: p.Start(c.use.Site), Message: effects.Describe(c.use.Site) + " gets the new context"})
+		}
 		if !c.reach.Own {
 			r.Related = append(r.Related, rule.Related{Func: c.reach.Edge.Caller(), Pos: p.Start(c.reach.Edge.Site), Message: c.reach.From + " could be handed on here"})
 		}
 	}
 	r.Fix = fixDetached(pass, fn, cuts)
 	pass.Report(r)
+}
+
+// under says what the call of a cut runs under, for a sentence.
+func under(c cut) string {
+	what := effects.Describe(c.use.Site)
+	if c.root.Variant != "" {
+		return fmt.Sprintf("%s is called, which takes no context as %s does,", what, c.root.Variant)
+	}
+	return what + " runs under " + effects.Describe(c.root.Site)
 }
 
 func detachedSeverity(pass *rule.Pass, c cut) (finding.Severity, string) {
@@ -330,7 +342,7 @@ func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
 	fix := rule.Fix{Description: fmt.Sprintf("use %s", expr)}
 	for _, c := range cuts {
 		call := pass.Program.CallExpr(c.root.Site)
-		if call == nil || !effects.MakesContext(c.root.Site) || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
+		if call == nil || !c.root.MakesContext() || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
 			fix.Edits = nil
 			break
 		}
@@ -343,7 +355,10 @@ func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
 }
 
 func sketchDetached(fn *ssa.Function, c cut) string {
-	if !effects.MakesContext(c.root.Site) && c.reach.Own {
+	if c.root.Variant != "" {
+		return fmt.Sprintf("%s(%s, …)", c.root.Variant, c.reach.Expr)
+	}
+	if !c.root.MakesContext() && c.reach.Own {
 		return fmt.Sprintf("http.NewRequestWithContext(%s, …)", c.reach.Expr)
 	}
 	if c.reach.Own {
