@@ -4,6 +4,7 @@ package cache
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -36,7 +37,7 @@ func checkRetryReadsCache(pass *rule.Pass) {
 		if !pass.Strict && runsAgain(pass, r) {
 			continue // the retry is of no use, but the framework tries again when the cache has caught up
 		}
-		if !pass.Strict && patient(pass, r) && pass.Where(r.Body).Domain != program.EveryReplica {
+		if !pass.Strict && patient(pass, r) && (pass.Where(r.Body).Domain != program.EveryReplica || !dropped(pass, r)) {
 			continue // long before the last attempt the watch has brought what was written
 		}
 		reportStaleReread(pass, r, read, because)
@@ -74,11 +75,8 @@ func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
 	return nil, ""
 }
 
-// runsAgain tells whether one process alone runs a retry, and a reconciler gets its last error and is run again.
+// runsAgain tells whether a reconciler gets the last error of a retry, and is run again.
 func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
-	if pass.Where(r.Body).Domain == program.EveryReplica {
-		return false // the other replicas' writes make the conflict an everyday event, each time again
-	}
 	fates := pass.Effects.ErrorFates(r.Site)
 	for _, f := range fates {
 		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried && !pass.Effects.FailsAnyway(f) {
@@ -86,6 +84,13 @@ func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
 		}
 	}
 	return len(fates) > 0
+}
+
+// dropped tells whether somebody goes on without the change when the retry has given up.
+func dropped(pass *rule.Pass, r *effects.Retry) bool {
+	return slices.ContainsFunc(pass.Effects.ErrorFates(r.Site), func(f effects.ErrorFate) bool {
+		return f.Kind == effects.ErrorDropped && !pass.Effects.FailsAnyway(f)
+	})
 }
 
 // lag is what the watch of a healthy API server takes at most to bring a write to a cache.

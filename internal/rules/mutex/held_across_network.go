@@ -58,6 +58,9 @@ func heldAcrossNetwork(p *rule.Pass) {
 		if startsAndStops(p, place) {
 			continue // it keeps starting and stopping apart, which must wait for each other
 		}
+		if mostAsk(p, place, asking[place]) {
+			continue // it lets one request after the other through
+		}
 		for _, r := range firstEach(byLock[place]) {
 			if told[call{r.fn, r.block.At}] {
 				continue // the same call under a second lock: it is moved out of both

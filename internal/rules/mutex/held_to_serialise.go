@@ -40,6 +40,24 @@ func askers(p *rule.Pass) map[memory.Place]map[*ssa.Function]bool {
 	return out
 }
 
+// mostAsk tells whether more than half of the functions that take a lock ask another machine with it held: the requests are
+// what it is there for, and a change of what they tell waits for its turn as they do.
+func mostAsk(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool) bool {
+	takers := make(map[*ssa.Function]bool)
+	asking := 0
+	for _, site := range locks(p).Acquirers(place) {
+		fn := site.Parent()
+		if takers[fn] || p.Program.InTest(fn) {
+			continue
+		}
+		takers[fn] = true
+		if asks[fn] || callsOne(p, fn, asks) {
+			asking++
+		}
+	}
+	return asking > 1 && 2*asking > len(takers)
+}
+
 // asksOther tells whether an instruction may ask another machine with a lock held.
 func asksOther(p *rule.Pass, instr ssa.Instruction, h memory.Holding) bool {
 	return slices.ContainsFunc(locks(p).BlocksAt(instr), func(b *memory.Block) bool {
