@@ -69,6 +69,22 @@ func gaveUp(from, to *ssa.BasicBlock) *ssa.Select {
 	return choice
 }
 
+// GaveUp tells whether an instruction stands in a case of a choice that is for the end of a context or of a time: it does not
+// follow what the other cases wait for.
+func GaveUp(choice, at ssa.Instruction) bool {
+	if _, ok := choice.(*ssa.Select); !ok {
+		return false
+	}
+	for _, from := range choice.Parent().Blocks {
+		for _, to := range from.Succs {
+			if given := gaveUp(from, to); given != nil && ssa.Instruction(given) == choice && len(to.Preds) == 1 && to.Dominates(at.Block()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // comesByItself tells whether a channel is ready without any goroutine of the program: a timer's, or a context's end.
 func comesByItself(ch ssa.Value) bool {
 	call, ok := ch.(*ssa.Call)

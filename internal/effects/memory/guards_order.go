@@ -177,7 +177,7 @@ func (m *Memory) handedOver(first, second *Access) bool {
 	}
 	for _, b := range second.Func().Blocks {
 		for _, instr := range b.Instrs {
-			if m.Program.Concurrency().Waits(instr) && program.MayPrecede(instr, second.At) {
+			if m.Program.Concurrency().Waits(instr) && program.MayPrecede(instr, second.At) && !program.GaveUp(instr, second.At) {
 				waits = true
 			}
 		}

@@ -20,22 +20,33 @@ func (m *Memory) owned(root ssa.Value, instr ssa.Instruction) bool {
 	case *ssa.Extract:
 		return m.isFresh(x) && m.madeHere(x, x.Parent(), instr)
 	case *ssa.Parameter:
-		return m.ownedParam(x)
+		_, within := m.within(x.Parent(), instr)
+		return within && m.ownedParam(x)
 	}
 	return false
+}
+
+// within returns the instruction of fn that runs instr, which stands in fn or in a closure of it that runs as a part of it;
+// ok is false for a closure that somebody else runs.
+func (m *Memory) within(fn *ssa.Function, instr ssa.Instruction) (at ssa.Instruction, ok bool) {
+	at = instr
+	for depth := 0; at.Parent() != fn; depth++ {
+		inner := at.Parent()
+		callers := m.Program.Callers(inner)
+		if depth > 8 || inner.Parent() == nil || len(callers) != 1 || m.startedOrKept(inner) {
+			return nil, false
+		}
+		at = callers[0].Site
+	}
+	return at, true
 }
 
 // madeHere tells whether an object made in fn was not told to others before instr, which stands in fn or in a closure
 // of it that runs as a part of it.
 func (m *Memory) madeHere(v ssa.Value, fn *ssa.Function, instr ssa.Instruction) bool {
-	at := instr
-	for depth := 0; at.Parent() != fn; depth++ {
-		inner := at.Parent()
-		callers := m.Program.Callers(inner)
-		if depth > 8 || inner.Parent() == nil || len(callers) != 1 || m.startedOrKept(inner) {
-			return false
-		}
-		at = callers[0].Site
+	at, ok := m.within(fn, instr)
+	if !ok {
+		return false
 	}
 	if !m.Program.Concurrency().Late(at) {
 		return true
