@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/constant"
+	"go/token"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -37,7 +38,7 @@ func (s *Story) Naming() (Naming, ssa.Instruction) {
 		return NameFixed, nil
 	case n.random != nil:
 		return NameRandom, n.random
-	case n.generated != nil && !n.unknown:
+	case n.generated != nil && (!n.unknown || n.nameless):
 		return NameGenerated, n.generated
 	}
 	return NameUnknown, nil
@@ -47,6 +48,8 @@ type naming struct {
 	e                 *Effects
 	fixed, unknown    bool
 	random, generated ssa.Instruction
+	// nameless is set when the server is asked for a name where the object turned out to have none.
+	nameless bool
 }
 
 // change looks at one change of the object for a name in it.
@@ -60,11 +63,33 @@ func (n *naming) change(ch *Event) {
 		n.name(ch.Deps(), ch.Origin)
 	case "GenerateName":
 		n.generated = ch.Origin
+		n.nameless = n.nameless || n.withoutName(ch.Origin)
 	case "":
 		if st, ok := ch.Origin.(*ssa.Store); ok {
 			n.metadata(st)
 		}
 	}
+}
+
+// withoutName tells whether an instruction runs only when the name of an object is empty.
+func (n *naming) withoutName(at ssa.Instruction) bool {
+	for _, branch := range Conditions(at.Block()) {
+		test, ok := branch.Cond.(*ssa.BinOp)
+		if !ok || test.Op != token.EQL || !isEmptyString(test.Y) || !onlyWay(branch.Block().Succs[0], at.Block()) {
+			continue
+		}
+		for _, p := range n.e.Places(at.Parent(), test.X) {
+			if p.Path == "Name" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyWay tells whether a block is the only way to another.
+func onlyWay(from, to *ssa.BasicBlock) bool {
+	return len(from.Preds) == 1 && (from == to || from.Dominates(to))
 }
 
 // setter reads SetName and SetGenerateName.
