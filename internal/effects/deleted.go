@@ -15,7 +15,7 @@ func (s *Story) OnDeleted(ch *Event) bool {
 	for i := len(ch.Chain); ; i-- {
 		for _, branch := range Conditions(at.Block()) {
 			for side, succ := range branch.Block().Succs {
-				if len(succ.Preds) == 1 && (succ == at.Block() || succ.Dominates(at.Block())) && s.saysDeleted(branch.Cond, side == 0, 0) {
+				if len(succ.Preds) == 1 && (succ == at.Block() || succ.Dominates(at.Block())) && s.e.saysDeleted(branch.Cond, side == 0, 0) {
 					return true
 				}
 			}
@@ -28,30 +28,30 @@ func (s *Story) OnDeleted(ch *Event) bool {
 }
 
 // saysDeleted tells whether a condition, by the answer given, says that an object has a time of deletion.
-func (s *Story) saysDeleted(cond ssa.Value, answer bool, depth int) bool {
+func (e *Effects) saysDeleted(cond ssa.Value, answer bool, depth int) bool {
 	switch x := cond.(type) {
 	case *ssa.UnOp:
-		return x.Op == token.NOT && s.saysDeleted(x.X, !answer, depth)
+		return x.Op == token.NOT && e.saysDeleted(x.X, !answer, depth)
 	case *ssa.BinOp:
 		set := x.Op == token.NEQ && answer || x.Op == token.EQL && !answer
 		c, ok := x.Y.(*ssa.Const)
-		return set && ok && c.Value == nil && s.timeOfDeletion(x.X)
+		return set && ok && c.Value == nil && e.timeOfDeletion(x.X)
 	case *ssa.Call:
 		if target := program.Target(x); target != nil && target.Name() == "IsZero" {
 			recv := program.Receiver(x)
 			if recv == nil && len(x.Call.Args) > 0 {
 				recv = x.Call.Args[0]
 			}
-			return !answer && s.timeOfDeletion(recv)
+			return !answer && e.timeOfDeletion(recv)
 		}
-		return s.calleeSaysDeleted(x, answer, depth)
+		return e.calleeSaysDeleted(x, answer, depth)
 	}
 	return false
 }
 
 // calleeSaysDeleted looks into a helper that answers the question, such as one called IsBeingDeleted.
-func (s *Story) calleeSaysDeleted(call *ssa.Call, answer bool, depth int) bool {
-	callees := s.e.Program.Static(call)
+func (e *Effects) calleeSaysDeleted(call *ssa.Call, answer bool, depth int) bool {
+	callees := e.Program.Static(call)
 	if depth > 2 || len(callees) != 1 {
 		return false
 	}
@@ -61,7 +61,7 @@ func (s *Story) calleeSaysDeleted(call *ssa.Call, answer bool, depth int) bool {
 		if !ok {
 			continue
 		}
-		if returns++; len(ret.Results) != 1 || !s.saysDeleted(ret.Results[0], answer, depth+1) {
+		if returns++; len(ret.Results) != 1 || !e.saysDeleted(ret.Results[0], answer, depth+1) {
 			return false
 		}
 	}
@@ -69,7 +69,7 @@ func (s *Story) calleeSaysDeleted(call *ssa.Call, answer bool, depth int) bool {
 }
 
 // timeOfDeletion recognises what an object keeps as the time of its deletion.
-func (s *Story) timeOfDeletion(v ssa.Value) bool {
+func (e *Effects) timeOfDeletion(v ssa.Value) bool {
 	if call, ok := v.(*ssa.Call); ok {
 		target := program.Target(call)
 		return target != nil && target.Name() == "GetDeletionTimestamp"
@@ -78,7 +78,7 @@ func (s *Story) timeOfDeletion(v ssa.Value) bool {
 	if fn == nil {
 		return false
 	}
-	for _, p := range s.e.Places(fn, v) {
+	for _, p := range e.Places(fn, v) {
 		if p.Path == "DeletionTimestamp" {
 			return true
 		}

@@ -75,6 +75,9 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 	if asked := c.Shared.Asked; asked != nil && asked != c.Shared.At {
 		related = append(related, rule.Related{Func: asked.Parent(), Pos: asked.Pos(), Message: "a helper gets it here, and hands it on without a copy"})
 	}
+	for _, site := range ev.Chain {
+		related = append(related, rule.Related{Func: site.Parent(), Pos: site.Pos(), Message: "it is handed on here, on its way to the change"})
+	}
 	for _, other := range more {
 		related = append(related, rule.Related{Func: fn, Pos: other.Change.Pos(), Message: other.Change.Path + " is changed as well"})
 	}

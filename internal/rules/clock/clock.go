@@ -22,4 +22,5 @@ var Rules = []*rule.Rule{
 	skew,
 	swapped,
 	unit,
+	lateCap,
 }

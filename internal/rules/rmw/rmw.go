@@ -40,4 +40,5 @@ var Rules = []*rule.Rule{
 	forgottenConflict,
 	hiddenConflict,
 	maskedError,
+	lateFinalizer,
 }

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"go/token"
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// LateFinalizer is a finalizer that is put on an object before it is asked whether the object is being deleted.
+type LateFinalizer struct {
+	Func *ssa.Function
+	// Added is the change, in the terms of Func.
+	Added *Event
+	// Asked is where Func asks, too late.
+	Asked *ssa.If
+}
+
+// LateFinalizers returns the finalizers of own code that are added and sent before it is asked whether the object is being deleted,
+// in source order. Who never asks has no order to get wrong.
+func (e *Effects) LateFinalizers() []LateFinalizer {
+	var out []LateFinalizer
+	for fn := range e.reviewed() {
+		for _, ev := range e.events[fn] {
+			if !addsFinalizer(ev) || e.knowsDeletion(ev) {
+				continue
+			}
+			if asked := e.askedLate(fn, ev); asked != nil {
+				out = append(out, LateFinalizer{Func: fn, Added: ev, Asked: asked})
+			}
+		}
+	}
+	return out
+}
+
+// addsFinalizer tells whether an event is a call of the library's AddFinalizer.
+func addsFinalizer(ev *Event) bool {
+	if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root == nil || ev.Call == nil {
+		return false
+	}
+	site, ok := ev.Origin.(ssa.CallInstruction)
+	if !ok {
+		return false
+	}
+	target := program.Target(site)
+	return target != nil && target.Name() == "AddFinalizer"
+}
+
+// knowsDeletion tells whether one of the functions that lead to a change asks about a deletion before.
+func (e *Effects) knowsDeletion(ev *Event) bool {
+	sites := []ssa.Instruction{ev.Origin}
+	for _, site := range ev.Chain {
+		sites = append(sites, site)
+	}
+	return slices.ContainsFunc(sites, e.deletionAskedBefore)
+}
+
+// deletionAskedBefore tells whether a function asks about a deletion on every way to one of its instructions.
+func (e *Effects) deletionAskedBefore(at ssa.Instruction) bool {
+	for b := at.Block().Idom(); b != nil; b = b.Idom() {
+		if branch, ok := last(b).(*ssa.If); ok && (e.saysDeleted(branch.Cond, true, 0) || e.saysDeleted(branch.Cond, false, 0)) {
+			return true
+		}
+	}
+	return false
+}
+
+// askedLate returns where a function asks whether the object of a change is being deleted, if it does so only after the change was
+// sent; nil if not.
+func (e *Effects) askedLate(fn *ssa.Function, added *Event) *ssa.If {
+	if slices.ContainsFunc(e.Program.Callers(fn), func(edge program.Edge) bool { return e.deletionAskedBefore(edge.Site) }) {
+		return nil // the caller asks, and what follows asks again
+	}
+	for _, b := range fn.Blocks {
+		branch, ok := last(b).(*ssa.If)
+		if ok && !MayPrecede(branch, added.At) && e.asksDeleted(branch.Cond, added.Object) && e.sentFirst(fn, added, branch) {
+			return branch
+		}
+	}
+	return nil
+}
+
+// asksDeleted tells whether a condition asks whether that object is being deleted.
+func (e *Effects) asksDeleted(cond ssa.Value, obj Object) bool {
+	if !e.saysDeleted(cond, true, 0) && !e.saysDeleted(cond, false, 0) {
+		return false
+	}
+	of := stripped(askedObject(cond))
+	return of.Parent() != nil && slices.ContainsFunc(e.Places(of.Parent(), of), func(p Place) bool { return p.Root == obj.Root })
+}
+
+// askedObject returns what a condition about a deletion looks at: the object, or its time of deletion.
+func askedObject(cond ssa.Value) ssa.Value {
+	switch x := cond.(type) {
+	case *ssa.UnOp:
+		if x.Op == token.NOT {
+			return askedObject(x.X)
+		}
+	case *ssa.BinOp:
+		return askedObject(x.X)
+	case *ssa.Call: // IsZero, GetDeletionTimestamp, or a helper for either
+		if recv := program.Receiver(x); recv != nil && len(x.Call.Args) < 2 {
+			return askedObject(recv)
+		}
+		if len(x.Call.Args) > 0 {
+			return askedObject(x.Call.Args[len(x.Call.Args)-1])
+		}
+	}
+	return cond
+}
+
+// sentFirst tells whether an object is sent with its new finalizer before a branch decides: by a request in between, or by what runs
+// after the function returned, which it does without coming to the branch.
+func (e *Effects) sentFirst(fn *ssa.Function, added *Event, branch *ssa.If) bool {
+	if !MayPrecede(added.At, branch) {
+		return slices.ContainsFunc(Conditions(added.At.Block()), func(other *ssa.If) bool { return MustPrecede(other, branch) })
+	}
+	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+		return ev.Kind == Write && ev.Root == added.Root && (ev.At == added.At || MayPrecede(added.At, ev.At)) && !MustPrecede(branch, ev.At)
+	})
+}
