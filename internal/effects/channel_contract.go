@@ -132,6 +132,9 @@ func (c *contract) exit(fn *ssa.Function, start ssa.Instruction) ssa.Instruction
 			ends[edge] = true
 		}
 	}
+	for _, edge := range shutDownEdges(fn) {
+		ends[edge] = true
+	}
 	w := &Paths{Goexit: true, EndsOn: ends, Ends: func(instr ssa.Instruction) bool {
 		if _, isSelect := instr.(*ssa.Select); isSelect {
 			return false

@@ -57,9 +57,9 @@ func madeToWait(made *ssa.MakeChan, receive ssa.Instruction) bool {
 }
 
 // repeatsFor tells whether what runs again and again (a request, a reconcile, an event) leads to an operation, or a
-// goroutine of its own.
+// goroutine of its own that is started more than a few times.
 func (e *Effects) repeatsFor(op *ChannelOp) bool {
-	if slices.ContainsFunc(e.GoroutinesOf(op.Func), func(g Goroutine) bool { return g.Start != nil }) {
+	if slices.ContainsFunc(e.GoroutinesOf(op.Func), func(g Goroutine) bool { return g.Start != nil && !e.Program.FewTimes(g.Start) }) {
 		return true
 	}
 	return slices.ContainsFunc(e.Program.EntriesOf(op.Func), func(entry *program.Entry) bool {

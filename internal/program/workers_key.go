@@ -8,8 +8,8 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// workqueuePath is the package of the queues that hand a key to one worker at a time.
-const workqueuePath = "k8s.io/client-go/util/workqueue"
+// WorkqueuePath is client-go's package of the queues that hand a key to one worker at a time.
+const WorkqueuePath = "k8s.io/client-go/util/workqueue"
 
 // queueDepth bounds the calls from a worker to where it takes the next key.
 const queueDepth = 2
@@ -44,7 +44,7 @@ func (p *Program) queueOf(fn *ssa.Function, depth int) (FieldKey, bool) {
 // onQueue tells whether a call is one of several methods on a queue that a field holds, and returns the field.
 func onQueue(site ssa.CallInstruction, methods ...string) (FieldKey, bool) {
 	target := Target(site)
-	if target == nil || target.Pkg() == nil || target.Pkg().Path() != workqueuePath || !slices.Contains(methods, target.Name()) {
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != WorkqueuePath || !slices.Contains(methods, target.Name()) {
 		return FieldKey{}, false
 	}
 	load, ok := Receiver(site).(*ssa.UnOp)

@@ -42,6 +42,9 @@ func checkUnelected(pass *rule.Pass) {
 		if replicas.PerNode && replicas.Most == 0 {
 			continue // a DaemonSet: each process has its own node, nobody is elected
 		}
+		if replicas.Most == 1 && !replicas.Open && !pass.Strict {
+			continue // one is asked for: that it overlaps with its successor is taken into the bargain
+		}
 		if deploysAnother(pass, m, replicas) && !pass.Strict {
 			continue // nothing shows how many of this one there are
 		}
