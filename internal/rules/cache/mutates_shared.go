@@ -88,10 +88,7 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 			related = append(related, rule.Related{Func: other.Func, Pos: gotAt(other), Message: "a shared " + kind + " comes from here as well"})
 		}
 	}
-	severity, reason := finding.Critical, "a data race with every reader of the cache"
-	if !slices.ContainsFunc(append(more, c), func(c effects.SharedChange) bool { return !pass.Effects.FixedAndUnread(c) }) {
-		severity, reason = finding.Medium, "it is set to constants, which no other code in sight reads"
-	}
+	severity, reason := damage(pass, append(more, c))
 	how := "without a copy"
 	if ev.Kind == effects.Borrow && ev.From.Root != nil {
 		how = "through an object that took it over by value"
@@ -109,6 +106,39 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 			Description: "change a copy: DeepCopy the object before the first change",
 			Sketch:      "obj = obj.DeepCopy() // before the change at " + pass.Program.At(ev.Pos()),
 		},
+	})
+}
+
+// damage judges what changes of a shared object do: the worst of them counts.
+func damage(pass *rule.Pass, all []effects.SharedChange) (finding.Severity, string) {
+	some := func(is func(effects.SharedChange) bool) bool { return slices.ContainsFunc(all, is) }
+	switch {
+	case some(writesEntry):
+		return finding.Critical, "Go ends the process when a map is written while another reader of the cache looks into it"
+	case some(func(c effects.SharedChange) bool { return answersRequests(pass, c.Func) }):
+		return finding.Critical, "each request changes what the next one reads, and several run at once"
+	case !some(func(c effects.SharedChange) bool { return !pass.Effects.FixedAndUnread(c) }):
+		return finding.Medium, "it is set to constants, which no other code in sight reads"
+	}
+	return finding.High, "a data race with every reader of the cache; when the write fails, the next try finds the cache changed already"
+}
+
+// writesEntry tells whether a change writes an entry of a map, or deletes one.
+func writesEntry(c effects.SharedChange) bool {
+	switch x := c.Change.Origin.(type) {
+	case *ssa.MapUpdate:
+		return true
+	case *ssa.Call:
+		b, ok := x.Call.Value.(*ssa.Builtin)
+		return ok && (b.Name() == "delete" || b.Name() == "clear")
+	}
+	return false
+}
+
+// answersRequests tells whether a function runs for requests, of which several come at once.
+func answersRequests(pass *rule.Pass, fn *ssa.Function) bool {
+	return slices.ContainsFunc(pass.Program.EntriesOf(fn), func(e *program.Entry) bool {
+		return e.Kind == program.EntryHTTP || e.Kind == program.EntryGRPC || e.Kind == program.EntryWebhook
 	})
 }
 

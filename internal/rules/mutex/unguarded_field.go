@@ -169,16 +169,25 @@ func severityOf(all []*memory.Unguarded, u *memory.Unguarded) (finding.Severity,
 		return finding.Critical, "Go ends the process when a map is written and used at the same time"
 	case !u.Access.Write && oneWord(u.Access.Type):
 		return finding.Medium, "a data race; in practice what is read is one word, and may be old"
-	case flips(u.Access) && (!u.Other.Write || flips(u.Other)):
+	case replaces(u.Access) && (!u.Other.Write || replaces(u.Other)):
 		return finding.Medium, "a data race; in practice what is written is one word, which is new either way"
 	}
 	return finding.High, "a data race: what is read may be half written, old or lost"
 }
 
-// flips tells whether an access sets a bool: it does not come from the old value, and is never half written.
-func flips(a *memory.Access) bool {
-	basic, ok := a.Type.Underlying().(*types.Basic)
-	return ok && a.Write && basic.Info()&types.IsBoolean != 0
+// replaces tells whether an access puts a new bool, pointer, map or function in the place of the old one: it does not come from
+// the old value, and is never half written.
+func replaces(a *memory.Access) bool {
+	if !a.Write || a.Map() {
+		return false
+	}
+	switch u := a.Type.Underlying().(type) {
+	case *types.Basic:
+		return u.Info()&types.IsBoolean != 0
+	case *types.Pointer, *types.Map, *types.Chan, *types.Signature:
+		return true
+	}
+	return false
 }
 
 // counts tells whether an access is a call of len: the runtime does not watch it.
