@@ -33,7 +33,37 @@ type Deletion struct {
 }
 
 // Panics tells whether the assertion ends the process when it fails.
-func (d Deletion) Panics() bool { return !d.Assert.CommaOk || usedBlindly(d.Assert) }
+func (d Deletion) Panics() bool { return (!d.Assert.CommaOk || usedBlindly(d.Assert)) && !sifted(d.Assert) }
+
+// sifted tells whether the function asks another one about what it was given, and comes to the assertion only by some of the
+// answers: that may be where a tombstone is dropped.
+func sifted(assert *ssa.TypeAssert) bool {
+	param, ok := assert.X.(*ssa.Parameter)
+	return ok && slices.ContainsFunc(refs(param), func(ref ssa.Instruction) bool {
+		call, ok := ref.(*ssa.Call)
+		return ok && call.Block() != assert.Block() && call.Block().Dominates(assert.Block()) && answerDecides(call)
+	})
+}
+
+// answerDecides tells whether what a call returns is branched on.
+func answerDecides(call *ssa.Call) bool {
+	work := []ssa.Value{call}
+	for ; len(work) > 0; work = work[1:] {
+		for _, ref := range refs(work[0]) {
+			switch x := ref.(type) {
+			case *ssa.If:
+				return true
+			case *ssa.Extract:
+				work = append(work, x)
+			case *ssa.BinOp:
+				work = append(work, x)
+			case *ssa.UnOp:
+				work = append(work, x)
+			}
+		}
+	}
+	return false
+}
 
 // usedBlindly tells whether an assertion with ok drops the ok, and what it gives is used as a pointer in any case.
 func usedBlindly(assert *ssa.TypeAssert) bool {

@@ -100,16 +100,27 @@ func (p *Pass) Report(r Report) {
 	}
 	f.Fingerprint = p.fingerprint(r, f)
 	f.ID = f.Fingerprint[:10]
-	if !p.told(f) {
+	if !p.told(f, instance(r.Func)) {
 		p.findings = append(p.findings, f)
 	}
 }
 
-// told tells whether the same was told before: the instances of a generic function are one to who reads them.
-func (p *Pass) told(f finding.Finding) bool {
+// told tells whether the same was told before: the instances of a generic function are one to who reads them, whatever the
+// types that the messages name.
+func (p *Pass) told(f finding.Finding, instance bool) bool {
 	return slices.ContainsFunc(p.findings, func(o finding.Finding) bool {
-		return o.File == f.File && o.Line == f.Line && o.Column == f.Column && o.Message == f.Message
+		return o.File == f.File && o.Line == f.Line && o.Column == f.Column && (instance || o.Message == f.Message)
 	})
+}
+
+// instance tells whether a function is an instance of a generic one, or stands in one.
+func instance(fn *ssa.Function) bool {
+	for ; fn != nil; fn = fn.Parent() {
+		if len(fn.TypeArgs()) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Pass) because(r Report) []string {
