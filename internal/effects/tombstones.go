@@ -33,7 +33,9 @@ type Deletion struct {
 }
 
 // Panics tells whether the assertion ends the process when it fails.
-func (d Deletion) Panics() bool { return (!d.Assert.CommaOk || usedBlindly(d.Assert)) && !sifted(d.Assert) }
+func (d Deletion) Panics() bool {
+	return (!d.Assert.CommaOk || usedBlindly(d.Assert)) && !sifted(d.Assert)
+}
 
 // sifted tells whether the function asks another one about what it was given, and comes to the assertion only by some of the
 // answers: that may be where a tombstone is dropped.

@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/constant"
 	"go/types"
 	"slices"
 
@@ -54,7 +55,7 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 			v.Create = ev
 		}
 	}
-	if v.Create == nil || e.changedUnseen(w.Root, v.Create, w) || !e.madeAnew(fn, w) {
+	if v.Create == nil || e.changedUnseen(w.Root, v.Create, w) || !e.madeAnew(fn, w) || spellsVersion(fn) {
 		return v, false // nothing shows that it has no version
 	}
 	v.Look = e.lookBefore(fn, w)
@@ -64,6 +65,20 @@ func (e *Effects) versionless(fn *ssa.Function, w *Event) (Versionless, bool) {
 	v.Refused = e.maybeCustom(w)
 	v.Merged = e.mergedFrom(fn, w, v.Look)
 	return v, v.Refused || v.Merged != nil
+}
+
+// spellsVersion tells whether a function writes a version under its name on the wire, as unstructured objects have it.
+func spellsVersion(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if update, ok := instr.(*ssa.MapUpdate); ok {
+				if key, ok := update.Key.(*ssa.Const); ok && key.Value != nil && key.Value.Kind() == constant.String && constant.StringVal(key.Value) == "resourceVersion" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // fromLiteral tells whether an object gets the value of a literal that names no version, or is what an own function returns: what
