@@ -5,6 +5,7 @@ package effects
 import (
 	"go/constant"
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -120,22 +121,42 @@ func counted(v ssa.Value) ssa.Value {
 	}
 }
 
-// boundedAt tells whether an instruction runs only after a number was compared with another than zero or one.
+// boundedAt tells whether an instruction runs only after a number was compared with another than zero or one, or given to a function
+// that was asked whether to go on.
 func (e *Effects) boundedAt(v ssa.Value, at ssa.Instruction) bool {
 	key, isField := fieldRead(v)
 	is := func(side ssa.Value) bool {
-		side = counted(side)
-		if side == v {
-			return true
-		}
 		other, ok := fieldRead(side)
-		return isField && ok && other == key
+		return side == v || isField && ok && other == key
 	}
-	for _, branch := range Conditions(at.Block()) {
-		op, ok := branch.Cond.(*ssa.BinOp)
-		if ok && IsOrder(op.Op) && (is(op.X) && !isFew(op.Y) || is(op.Y) && !isFew(op.X)) {
-			return true
+	return slices.ContainsFunc(Conditions(at.Block()), func(branch *ssa.If) bool {
+		cond := branch.Cond
+		if not, ok := cond.(*ssa.UnOp); ok && not.Op == token.NOT {
+			cond = not.X
 		}
+		switch x := cond.(type) {
+		case *ssa.BinOp:
+			return IsOrder(x.Op) && (partOf(x.X, is, 0) && !isFew(x.Y) || partOf(x.Y, is, 0) && !isFew(x.X))
+		case *ssa.Call:
+			return slices.ContainsFunc(x.Call.Args, func(arg ssa.Value) bool { return partOf(arg, is, 0) })
+		}
+		return false
+	})
+}
+
+// partOf tells whether a number is computed from such a one.
+func partOf(v ssa.Value, is func(ssa.Value) bool, depth int) bool {
+	if is(v) {
+		return true
+	}
+	if depth > 4 {
+		return false
+	}
+	switch x := v.(type) {
+	case *ssa.Convert:
+		return partOf(x.X, is, depth+1)
+	case *ssa.BinOp:
+		return partOf(x.X, is, depth+1) || partOf(x.Y, is, depth+1)
 	}
 	return false
 }

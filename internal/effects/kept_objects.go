@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package effects
+
+import (
+	"slices"
+
+	"github.com/replicavet/replicavet/internal/effects/memory"
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
+
+// KeptChange is a change of an API object that the same function put into a guarded map before, where others find it.
+type KeptChange struct {
+	Func *ssa.Function
+	// Given is the call that puts the object there, Put is where that is done, and Guard the lock that guards the map.
+	Given ssa.CallInstruction
+	Put   *memory.Access
+	Guard memory.Place
+	// Change is made later, without the lock.
+	Change *Event
+	// Read is where others take objects from the map.
+	Read *memory.Access
+}
+
+// KeptChanges returns the first such change of each object in own code, in source order of the functions.
+func (e *Effects) KeptChanges() []KeptChange {
+	k := &keeper{e: e, puts: e.guardedPuts(), known: make(map[*ssa.Parameter]keeping)}
+	var out []KeptChange
+	for fn := range e.reviewed() {
+		for site := range program.Sites(fn) {
+			if c, ok := k.changedAfter(fn, site); ok {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// changedAfter looks for a change of an object after a call that keeps it.
+func (k *keeper) changedAfter(fn *ssa.Function, site ssa.CallInstruction) (KeptChange, bool) {
+	for _, callee := range k.e.Program.Static(site) {
+		for i, param := range callee.Params {
+			arg := program.ArgumentFor(program.Edge{Site: site, Callee: callee, Arg: -1}, i)
+			if arg == nil || !k.e.isObject(param.Type()) {
+				continue
+			}
+			put := k.keeps(param, 0).put
+			obj, one := k.e.Place(fn, arg)
+			if put == nil || !one || obj.Base != "" || obj.Path != "" {
+				continue
+			}
+			guard := k.e.Memory().Guard(put.Place)
+			for _, ev := range slices.Concat(k.e.events[fn], k.e.answered(fn)) {
+				if ev.Kind != Change || ev.Root != obj.Root || ev.Path == "" || !staysWithin(site, ev.At, obj.Root) || k.holds(ev, guard) || k.dropped(site, ev.At, put.Place) {
+					continue
+				}
+				if read := k.readers(put, guard, ev); read != nil {
+					return KeptChange{Func: fn, Given: site, Put: put, Guard: guard, Change: ev, Read: read}, true
+				}
+			}
+		}
+	}
+	return KeptChange{}, false
+}
+
+// holds tells whether a change is made with a lock held.
+func (k *keeper) holds(ev *Event, guard memory.Place) bool {
+	return slices.ContainsFunc(k.e.Memory().Locks.Held(ev.Origin), func(h memory.Holding) bool { return h.Lock.Place == guard })
+}
+
+// readers returns where another function takes entries from the map, at the same time as the change.
+func (k *keeper) readers(put *memory.Access, guard memory.Place, change *Event) *memory.Access {
+	for _, a := range k.e.Memory().Accesses(put.Place) {
+		if a.Write || a.Part != memory.Entries || a.Func() == put.Func() || a.Func() == change.Func() {
+			continue
+		}
+		if _, held := a.Holds(guard); !held {
+			continue
+		}
+		if _, meet := k.e.Program.Concurrency().Meet(change.Origin, a.At); meet {
+			return a
+		}
+	}
+	return nil
+}
+
+// dropped tells whether something between two instructions takes entries out of the map again.
+func (k *keeper) dropped(from, to ssa.Instruction, place memory.Place) bool {
+	for _, a := range k.e.Memory().Accesses(place) {
+		if call, ok := a.At.(*ssa.Call); !ok || !a.Write || !isDelete(call) {
+			continue
+		}
+		for site := range program.Sites(from.Parent()) {
+			if site != from && MayPrecede(from, site) && MayPrecede(site, to) && slices.ContainsFunc(k.e.Program.Static(site), func(callee *ssa.Function) bool {
+				return callee == a.Func() || k.e.Reach(callee)[a.Func()]
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isDelete(call *ssa.Call) bool {
+	b, ok := call.Call.Value.(*ssa.Builtin)
+	return ok && b.Name() == "delete"
+}
+
+// staysWithin tells whether control can get from one instruction to another without making the object anew.
+func staysWithin(from, to ssa.Instruction, object ssa.Value) bool {
+	if from.Block() == to.Block() && indexIn(from.Block(), from) < indexIn(to.Block(), to) {
+		return true
+	}
+	made, ok := object.(ssa.Instruction)
+	if !ok {
+		return MayPrecede(from, to)
+	}
+	within := make(map[*ssa.BasicBlock]bool)
+	for _, b := range from.Parent().Blocks {
+		within[b] = b != made.Block()
+	}
+	return from.Parent() == to.Parent() && to.Block() != made.Block() && comesTo(from.Block(), to.Block(), within)
+}
