@@ -20,28 +20,35 @@ type keeper struct {
 
 // keeping is what a function does with a parameter, as it is or in a struct around it.
 type keeping struct {
-	// put is where it is put into a guarded map; nil if it is not.
-	put *memory.Access
+	// put is where it is put into a map; nil if it is not. lock is held there, by the function or by one that leads to it.
+	put  *memory.Access
+	lock memory.Place
 	// returned is set when the function gives it back.
 	returned bool
 }
 
-// guardedPuts returns the statements that put something into a map with the map's lock held.
-func (e *Effects) guardedPuts() map[ssa.Instruction]*memory.Access {
+// sharedPuts returns the statements that put something into a map that goroutines can share.
+func (e *Effects) sharedPuts() map[ssa.Instruction]*memory.Access {
 	out := make(map[ssa.Instruction]*memory.Access)
 	m := e.Memory()
 	for _, place := range m.Places() {
-		guard := m.Guard(place)
-		if !guard.Known() {
-			continue
-		}
 		for _, a := range m.Accesses(place) {
-			if _, held := a.Holds(guard); held && a.Write && a.Map() && a.Inner == nil {
+			if a.Write && a.Map() && a.Inner == nil {
 				out[a.At] = a
 			}
 		}
 	}
 	return out
+}
+
+// lockAt returns a lock that is held on every path to an instruction.
+func (k *keeper) lockAt(at ssa.Instruction) memory.Place {
+	for _, h := range k.e.Memory().Locks.Held(at) {
+		if h.Mode != memory.Semaphore {
+			return h.Lock.Place
+		}
+	}
+	return memory.Place{}
 }
 
 func (k *keeper) keeps(param *ssa.Parameter, depth int) keeping {
@@ -74,7 +81,7 @@ func (w *keepWalk) value(v ssa.Value) {
 			w.value(x.(ssa.Value))
 		case *ssa.MapUpdate:
 			if put := w.k.puts[x]; put != nil && x.Value == v {
-				w.out.put = put
+				w.out.put, w.out.lock = put, w.k.lockAt(x)
 			}
 		case *ssa.Store:
 			if x.Val == v {
@@ -114,7 +121,10 @@ func (w *keepWalk) given(call *ssa.Call, v ssa.Value) {
 			}
 			does := w.k.keeps(param, w.depth+1)
 			if does.put != nil {
-				w.out.put = does.put
+				w.out.put, w.out.lock = does.put, does.lock
+				if !does.lock.Known() {
+					w.out.lock = w.k.lockAt(call)
+				}
 			}
 			if does.returned && isPointer(call.Type()) {
 				w.value(call)

@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
@@ -10,10 +11,12 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// KeptChange is a change of an API object that the same function put into a guarded map before, where others find it.
+// KeptChange is a change of an API object that the same function put into a map before, with a lock held, where others find it.
 type KeptChange struct {
 	Func *ssa.Function
-	// Given is the call that puts the object there, Put is where that is done, and Guard the lock that guards the map.
+	// Type is that of the object.
+	Type types.Type
+	// Given is the call that puts the object there, Put is where that is done, and Guard the lock that is held then.
 	Given ssa.CallInstruction
 	Put   *memory.Access
 	Guard memory.Place
@@ -25,7 +28,7 @@ type KeptChange struct {
 
 // KeptChanges returns the first such change of each object in own code, in source order of the functions.
 func (e *Effects) KeptChanges() []KeptChange {
-	k := &keeper{e: e, puts: e.guardedPuts(), known: make(map[*ssa.Parameter]keeping)}
+	k := &keeper{e: e, puts: e.sharedPuts(), known: make(map[*ssa.Parameter]keeping)}
 	var out []KeptChange
 	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
@@ -45,23 +48,64 @@ func (k *keeper) changedAfter(fn *ssa.Function, site ssa.CallInstruction) (KeptC
 			if arg == nil || !k.e.isObject(param.Type()) {
 				continue
 			}
-			put := k.keeps(param, 0).put
+			does := k.keeps(param, 0)
+			put, guard := does.put, does.lock
 			obj, one := k.e.Place(fn, arg)
-			if put == nil || !one || obj.Base != "" || obj.Path != "" {
+			if put == nil || !guard.Known() || !one || obj.Base != "" || obj.Path != "" {
 				continue
 			}
-			guard := k.e.Memory().Guard(put.Place)
-			for _, ev := range slices.Concat(k.e.events[fn], k.e.answered(fn)) {
-				if ev.Kind != Change || ev.Root != obj.Root || ev.Path == "" || !staysWithin(site, ev.At, obj.Root) || k.holds(ev, guard) || k.dropped(site, ev.At, put.Place) {
+			for _, ev := range k.later(fn, site, obj.Root, put.Place) {
+				if k.holds(ev, guard) {
 					continue
 				}
 				if read := k.readers(put, guard, ev); read != nil {
-					return KeptChange{Func: fn, Given: site, Put: put, Guard: guard, Change: ev, Read: read}, true
+					return KeptChange{Func: fn, Type: param.Type(), Given: site, Put: put, Guard: guard, Change: ev, Read: read}, true
 				}
 			}
 		}
 	}
 	return KeptChange{}, false
+}
+
+// later returns the changes of an object that come after a call, in the function itself and in the function values that it makes then.
+func (k *keeper) later(fn *ssa.Function, site ssa.CallInstruction, object ssa.Value, place memory.Place) []*Event {
+	var out []*Event
+	for _, ev := range slices.Concat(k.e.events[fn], k.e.answered(fn)) {
+		if ev.Kind == Change && ev.Root == object && ev.Path != "" && staysWithin(site, ev.At, object) && !k.dropped(site, ev.At, place) {
+			out = append(out, ev)
+		}
+	}
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			made, ok := instr.(*ssa.MakeClosure)
+			if !ok || !staysWithin(site, made, object) || k.dropped(site, made, place) {
+				continue
+			}
+			inner := made.Fn.(*ssa.Function)
+			for _, ev := range slices.Concat(k.e.events[inner], k.e.answered(inner)) {
+				if ev.Kind == Change && ev.Path != "" && k.binds(made, ev.Root, object) {
+					out = append(out, ev)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// binds tells whether a captured variable of a function value has nothing but that object.
+func (k *keeper) binds(made *ssa.MakeClosure, captured, object ssa.Value) bool {
+	for i, free := range made.Fn.(*ssa.Function).FreeVars {
+		if ssa.Value(free) != captured {
+			continue
+		}
+		cell, ok := made.Bindings[i].(*ssa.Alloc)
+		if !ok {
+			return made.Bindings[i] == object
+		}
+		stored := k.e.Program.StoredAt(cell)
+		return len(stored) == 1 && stored[0] == object
+	}
+	return false
 }
 
 // holds tells whether a change is made with a lock held.

@@ -18,6 +18,7 @@ var Rules = []*rule.Rule{
 	retryReadsCache,
 	decidesOnStale,
 	mutatesShared,
+	mutatesKept,
 	missedTombstone,
 	readAfterWrite,
 	beforeStart,

@@ -160,15 +160,22 @@ func reportDuplicate(pass *rule.Pass, d *duplicate) {
 			from, kind, line(pass, d.look.Read), how),
 		About:  "create " + kind,
 		Domain: d.domain, Proof: d.proof,
-		Related: []rule.Related{
-			{Func: d.look.Read.Func(), Pos: d.look.Read.Pos(), Message: fmt.Sprintf("looks for %s objects in %s", kind, from)},
-		},
+		Related:  d.related(kind, from),
 		Scenario: twoCreates(d, kind, from),
 		Fix: rule.Fix{
 			Description: "derive the name from what the object is for, so that the second create answers AlreadyExists",
 			Sketch:      nameSketch(pass, d),
 		},
 	})
+}
+
+// related are the look, and the function that decides on its answer where it calls for the create.
+func (d *duplicate) related(kind, from string) []rule.Related {
+	out := []rule.Related{{Func: d.look.Read.Func(), Pos: d.look.Read.Pos(), Message: fmt.Sprintf("looks for %s objects in %s", kind, from)}}
+	if decides := d.look.Branch.Parent(); decides != d.site.Parent() {
+		out = append(out, rule.Related{Func: decides, Pos: effects.Position(d.look.Branch), Message: "decides on the answer"})
+	}
+	return out
 }
 
 // line names where a read happens: the line alone in the same file as the finding is enough for a sentence.
