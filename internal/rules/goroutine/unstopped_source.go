@@ -36,6 +36,7 @@ func checkUnstoppedSource(pass *rule.Pass) {
 		judgeDeadStops(pass, fn)
 		judgeHalfMade(pass, fn)
 		judgeTransports(pass, fn)
+		judgeHandedTransports(pass, fn)
 		for site := range program.Sites(fn) {
 			if resource, ok := goroutines.ResourceAt(site); ok {
 				judgeResource(pass, fn, resource)

@@ -12,7 +12,7 @@ import (
 // Rules are the rules of this wing, in the order of the catalogue.
 var Rules = []*rule.Rule{
 	UnguardedField, LockOrder, HeldAcrossNetwork, HeldWhileBlocked, MissingUnlock, DoubleUnlock, Relock,
-	CheckThenAct, WriteUnderRLock, LeakedAlias, DeferInLoop, AtomicMixed, LostWakeup, IndexFunctionWaits, EmptySection,
+	CheckThenAct, WriteUnderRLock, LeakedAlias, DeferInLoop, AtomicMixed, LostWakeup, IndexFunctionWaits, EmptySection, ProcessWide,
 }
 
 //go:embed *.md
