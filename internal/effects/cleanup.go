@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -39,6 +40,20 @@ func (c *Contexts) cleansUp(at ssa.Instruction, depth int) bool {
 	return callers > 0
 }
 
+// CleansUpToo tells whether one of the ways to an instruction is that of a deferred function: it must work when the context
+// of the others is over, and so can't use it.
+func (c *Contexts) CleansUpToo(at ssa.Instruction) bool { return c.cleansUpToo(at, 0) }
+
+func (c *Contexts) cleansUpToo(at ssa.Instruction, depth int) bool {
+	return slices.ContainsFunc(c.p.Callers(at.Parent()), func(e program.Edge) bool {
+		if c.p.InTest(e.Caller()) || e.How != program.Calls {
+			return false
+		}
+		_, deferred := e.Site.(*ssa.Defer)
+		return deferred || depth < 2 && c.cleansUpToo(e.Site, depth+1)
+	})
+}
+
 // afterEnd tells whether every path to an instruction passes the end of a context, inside its function.
 func (c *Contexts) afterEnd(at ssa.Instruction) bool {
 	for _, b := range at.Parent().Blocks {
@@ -55,6 +70,9 @@ func (c *Contexts) afterEnd(at ssa.Instruction) bool {
 			if call, ok := instr.(*ssa.Call); ok && repeatsUntil(call) {
 				return true
 			}
+		}
+		if onlyWhenOver(b) {
+			return true
 		}
 		if branch, ok := b.Instrs[len(b.Instrs)-1].(*ssa.If); ok && b != at.Block() {
 			if sel, i := selectBranch(branch); sel != nil && sel.States[i].Send == nil && c.ends(sel.States[i].Chan) &&
@@ -80,4 +98,30 @@ func (c *Contexts) ends(ch ssa.Value) bool {
 	}
 	t := chanElem(ch)
 	return t != nil && (isEmptyStruct(t) || program.IsNamed(t, "os", "Signal"))
+}
+
+// onlyWhenOver tells whether a block is come to only where an error was found to be that of a context that is over.
+func onlyWhenOver(b *ssa.BasicBlock) bool {
+	return len(b.Preds) > 0 && !slices.ContainsFunc(b.Preds, func(pred *ssa.BasicBlock) bool {
+		branch, ok := pred.Instrs[len(pred.Instrs)-1].(*ssa.If)
+		return !ok || pred.Succs[0] != b || !saysOver(branch.Cond)
+	})
+}
+
+// saysOver tells whether a test asks if an error is context.Canceled or context.DeadlineExceeded.
+func saysOver(test ssa.Value) bool {
+	call, ok := test.(*ssa.Call)
+	if !ok || len(call.Call.Args) != 2 {
+		return false
+	}
+	target := program.Target(call)
+	if target == nil || target.Pkg() == nil || target.Pkg().Path() != "errors" || target.Name() != "Is" {
+		return false
+	}
+	load, ok := call.Call.Args[1].(*ssa.UnOp)
+	if !ok {
+		return false
+	}
+	global, ok := load.X.(*ssa.Global)
+	return ok && global.Pkg.Pkg.Path() == "context"
 }

@@ -93,6 +93,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if !ok {
 		return cut{}, false
 	}
+	if !pass.Strict && contexts.CleansUpToo(root.Site) {
+		return cut{}, false // who defers it wants it to work when the context is over
+	}
 	reach := contexts.InReach(root.Site)
 	if reach == nil || contexts.Endless(reach) || contexts.OfOther(reach, fn) {
 		reach = contexts.CallerInReach(fn, func(r *effects.InReach) bool {
