@@ -3,6 +3,7 @@
 package memory
 
 import (
+	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
@@ -165,7 +166,7 @@ func (m *Memory) judgeBare(all []*Access) {
 			continue // some lock, if not a near one: its callers may know what they do
 		}
 		for _, other := range all {
-			if !m.conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own {
+			if !m.conflict(a, other) || len(other.Held) > 0 || a.Own || other.Own || a.Place.Local == nil && flag(a) && other.Write {
 				continue
 			}
 			if meeting, evident, ok := m.race(a, other); ok {
@@ -174,6 +175,12 @@ func (m *Memory) judgeBare(all []*Access) {
 			}
 		}
 	}
+}
+
+// flag tells whether an access is to a bool, of which two writes at once make either: who reads it is what matters.
+func flag(a *Access) bool {
+	basic, ok := a.Type.Underlying().(*types.Basic)
+	return ok && basic.Info()&types.IsBoolean != 0
 }
 
 // race finds goroutines that can run two accesses without locks at the same time, to memory that they share.

@@ -44,8 +44,8 @@ func unguardedField(p *rule.Pass) {
 		if !p.Watched(fn) || !p.Watched(u.Other.Func()) {
 			continue
 		}
-		if !u.Meeting.Sure() && !u.Evident && !p.Strict {
-			continue // who calls it is out of sight: most often nobody but tests
+		if !u.Meeting.Sure() && (!u.Evident || complete) && !p.Strict {
+			continue // who calls it is out of sight: in a program, most often nobody but tests
 		}
 		if !p.Strict && (uncalled(p, u.Meeting.A, complete) || uncalled(p, u.Meeting.B, complete)) {
 			continue // one of them begins in a function that nobody calls, but tests perhaps
@@ -74,7 +74,7 @@ func application(p *rule.Pass) bool {
 			return e.Kind == kind && !p.Program.InTest(e.Func) && !p.Program.TestSupport(e.Func) && !p.Program.Aside(e.Func.Pos())
 		})
 	}
-	return has(program.EntryMain) && has(program.EntryReconcile) || slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool {
+	return has(program.EntryMain) && (has(program.EntryReconcile) || has(program.EntryInformer) || has(program.EntryElected)) || slices.ContainsFunc(p.Program.Managers, func(m *program.Manager) bool {
 		return !p.Program.TestSupport(m.Site.Parent())
 	})
 }
