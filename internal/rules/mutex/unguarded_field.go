@@ -129,7 +129,7 @@ func tellUnguarded(p *rule.Pass, all []*memory.Unguarded) {
 		Severity: severity, Reason: reason,
 		Message: unguardedMessage(u),
 		Domain:  where, Proof: proof,
-		Related:  unguardedRelated(all, u),
+		Related:  append(unguardedRelated(all, u), otherWrites(p, all, u)...),
 		Scenario: raceScenario(u),
 		Fix:      guardFix(u),
 	})
@@ -251,6 +251,30 @@ func unguardedRelated(all []*memory.Unguarded, u *memory.Unguarded) []rule.Relat
 			out = append(out, rule.Related{Func: more.Access.Func(), Pos: siteOf(more.Access.At),
 				Message: fmt.Sprintf("%s %s here without it too", more.Access.Place, verb[more.Access.Write])})
 		}
+	}
+	return out
+}
+
+// maxOtherWrites bounds the writes that are listed beside the two accesses that race.
+const maxOtherWrites = 5
+
+// otherWrites lists further functions that write the same memory where nobody has a lock for it: who makes one has to take it
+// there as well.
+func otherWrites(p *rule.Pass, all []*memory.Unguarded, u *memory.Unguarded) []rule.Related {
+	if u.Guard.Known() {
+		return nil
+	}
+	seen := map[*ssa.Function]bool{u.Other.Func(): true}
+	for _, told := range all {
+		seen[told.Access.Func()] = true
+	}
+	var out []rule.Related
+	for _, a := range p.Effects.Memory().Accesses(u.Access.Place) {
+		if !a.Write || len(a.Held) > 0 || seen[a.Func()] || !p.Watched(a.Func()) || len(out) == maxOtherWrites {
+			continue
+		}
+		seen[a.Func()] = true
+		out = append(out, rule.Related{Func: a.Func(), Pos: siteOf(a.At), Message: fmt.Sprintf("%s is written here without a lock too", a.Place)})
 	}
 	return out
 }
