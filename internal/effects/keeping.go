@@ -20,20 +20,21 @@ type keeper struct {
 
 // keeping is what a function does with a parameter, as it is or in a struct around it.
 type keeping struct {
-	// put is where it is put into a map; nil if it is not. lock is held there, by the function or by one that leads to it.
+	// put is where it is put into a map or a variable; nil if it is not. lock is held there, by the function or by one that leads to it.
 	put  *memory.Access
 	lock memory.Place
 	// returned is set when the function gives it back.
 	returned bool
 }
 
-// sharedPuts returns the statements that put something into a map that goroutines can share.
+// sharedPuts returns the statements that put something into a map, or a variable, that goroutines can share.
 func (e *Effects) sharedPuts() map[ssa.Instruction]*memory.Access {
 	out := make(map[ssa.Instruction]*memory.Access)
 	m := e.Memory()
 	for _, place := range m.Places() {
 		for _, a := range m.Accesses(place) {
-			if a.Write && a.Map() && a.Inner == nil {
+			_, stored := a.At.(*ssa.Store)
+			if a.Write && (a.Map() || stored) && a.Inner == nil {
 				out[a.At] = a
 			}
 		}
@@ -84,9 +85,13 @@ func (w *keepWalk) value(v ssa.Value) {
 				w.out.put, w.out.lock = put, w.k.lockAt(x)
 			}
 		case *ssa.Store:
-			if x.Val == v {
+			if put := w.k.puts[x]; put != nil && x.Val == v {
+				w.out.put, w.out.lock = put, w.k.lockAt(x)
+			} else if x.Val == v {
 				w.stored(x)
 			}
+		case *ssa.Slice:
+			w.value(x)
 		case *ssa.Return:
 			w.out.returned = true
 		case *ssa.Call:
@@ -108,11 +113,19 @@ func (w *keepWalk) stored(st *ssa.Store) {
 		if made, ok := addr.X.(*ssa.Alloc); ok {
 			w.value(made)
 		}
+	case *ssa.IndexAddr: // the list of what is appended
+		if made, ok := addr.X.(*ssa.Alloc); ok {
+			w.value(made)
+		}
 	}
 }
 
 // given follows a value into an own function, and back out of it.
 func (w *keepWalk) given(call *ssa.Call, v ssa.Value) {
+	if b, ok := call.Call.Value.(*ssa.Builtin); ok && b.Name() == "append" {
+		w.value(call)
+		return
+	}
 	for _, callee := range w.k.e.Program.Static(call) {
 		for i, param := range callee.Params {
 			edge := program.Edge{Site: call, Callee: callee, Arg: -1}

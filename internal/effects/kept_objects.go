@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// KeptChange is a change of an API object that the same function put into a map before, with a lock held, where others find it.
+// KeptChange is a change of an API object that the same function put into a map or a variable before, with a lock held, where others find it.
 type KeptChange struct {
 	Func *ssa.Function
 	// Type is that of the object.
@@ -26,13 +26,16 @@ type KeptChange struct {
 	Read *memory.Access
 }
 
-// KeptChanges returns the first such change of each object in own code, in source order of the functions.
+// KeptChanges returns the first such change of each object in own code, in source order of the functions; each change once, in however
+// many places the object is kept.
 func (e *Effects) KeptChanges() []KeptChange {
 	k := &keeper{e: e, puts: e.sharedPuts(), known: make(map[*ssa.Parameter]keeping)}
 	var out []KeptChange
+	told := make(map[ssa.Instruction]bool)
 	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
-			if c, ok := k.changedAfter(fn, site); ok {
+			if c, ok := k.changedAfter(fn, site); ok && !told[c.Change.Origin] {
+				told[c.Change.Origin] = true
 				out = append(out, c)
 			}
 		}
@@ -113,10 +116,10 @@ func (k *keeper) holds(ev *Event, guard memory.Place) bool {
 	return slices.ContainsFunc(k.e.Memory().Locks.Held(ev.Origin), func(h memory.Holding) bool { return h.Lock.Place == guard })
 }
 
-// readers returns where another function takes entries from the map, at the same time as the change.
+// readers returns where another function takes entries from there, at the same time as the change.
 func (k *keeper) readers(put *memory.Access, guard memory.Place, change *Event) *memory.Access {
 	for _, a := range k.e.Memory().Accesses(put.Place) {
-		if a.Write || a.Part != memory.Entries || a.Func() == put.Func() || a.Func() == change.Func() {
+		if a.Write || a.Func() == put.Func() || a.Func() == change.Func() {
 			continue
 		}
 		if _, held := a.Holds(guard); !held {
@@ -129,10 +132,10 @@ func (k *keeper) readers(put *memory.Access, guard memory.Place, change *Event) 
 	return nil
 }
 
-// dropped tells whether something between two instructions takes entries out of the map again.
+// dropped tells whether something between two instructions takes the object out again.
 func (k *keeper) dropped(from, to ssa.Instruction, place memory.Place) bool {
 	for _, a := range k.e.Memory().Accesses(place) {
-		if call, ok := a.At.(*ssa.Call); !ok || !a.Write || !isDelete(call) {
+		if !a.Write || !removes(a.At) {
 			continue
 		}
 		for site := range program.Sites(from.Parent()) {
@@ -146,9 +149,16 @@ func (k *keeper) dropped(from, to ssa.Instruction, place memory.Place) bool {
 	return false
 }
 
-func isDelete(call *ssa.Call) bool {
-	b, ok := call.Call.Value.(*ssa.Builtin)
-	return ok && b.Name() == "delete"
+// removes tells whether an instruction deletes an entry of a map, or leaves nothing in a variable.
+func removes(at ssa.Instruction) bool {
+	switch x := at.(type) {
+	case *ssa.Call:
+		b, ok := x.Call.Value.(*ssa.Builtin)
+		return ok && b.Name() == "delete"
+	case *ssa.Store:
+		return program.IsNil(x.Val)
+	}
+	return false
 }
 
 // staysWithin tells whether control can get from one instruction to another without making the object anew.

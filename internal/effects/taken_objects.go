@@ -54,13 +54,17 @@ type handout struct {
 	lock  memory.Place
 }
 
-// sharedFinds returns the look-ups in maps that goroutines can share.
+// sharedFinds returns the look-ups in maps, and the loads of variables, that goroutines can share.
 func (e *Effects) sharedFinds() map[ssa.Instruction]*memory.Access {
 	out := make(map[ssa.Instruction]*memory.Access)
 	m := e.Memory()
 	for _, place := range m.Places() {
 		for _, a := range m.Accesses(place) {
-			if _, lookup := a.At.(*ssa.Lookup); lookup && !a.Write && a.Map() && a.Inner == nil {
+			if a.Write || a.Inner != nil {
+				continue
+			}
+			switch a.At.(type) {
+			case *ssa.Lookup, *ssa.Next, *ssa.UnOp:
 				out[a.At] = a
 			}
 		}
@@ -149,36 +153,38 @@ func firstReturned(e *Effects, ret *ssa.Return) []ssa.Value {
 	return ret.Results[:1]
 }
 
-// found follows a value back to a look-up in a map, through fields of what the map holds and through own functions.
+// found follows a value back to where it is found in shared memory, through fields of what the map holds and through own functions.
 func (t *taker) found(v ssa.Value, depth int) handout {
+	var out handout // the last found is what holds all that was found before
 	for range 6 {
+		if at, ok := v.(ssa.Instruction); ok && t.finds[at] != nil {
+			out = handout{t.finds[at], t.lockAt(at)}
+		}
 		switch x := v.(type) {
 		case *ssa.Extract:
 			v = x.Tuple
 		case *ssa.UnOp:
 			field, ok := x.X.(*ssa.FieldAddr)
 			if !ok || x.Op != token.MUL {
-				return handout{}
+				return out
 			}
 			v = field.X
-		case *ssa.Lookup:
-			if a := t.finds[x]; a != nil {
-				return handout{a, t.lockAt(x)}
-			}
-			return handout{}
 		case *ssa.Call:
 			callees := t.e.Program.Static(x)
 			if len(callees) != 1 {
-				return handout{}
+				return out
 			}
 			inner := t.gives(callees[0], depth+1)
 			if inner.found != nil && !inner.lock.Known() {
 				inner.lock = t.lockAt(x)
 			}
+			if inner.found == nil {
+				return out
+			}
 			return inner
 		default:
-			return handout{}
+			return out
 		}
 	}
-	return handout{}
+	return out
 }

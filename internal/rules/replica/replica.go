@@ -18,4 +18,5 @@ var Rules = []*rule.Rule{
 	leaderOnlyState,
 	localAuthority,
 	effectBeforeWrite,
+	lostForGood,
 }
