@@ -23,4 +23,5 @@ var Rules = []*rule.Rule{
 	Leak,
 	PanicContract,
 	WaitGroup,
+	loopVariable,
 }
