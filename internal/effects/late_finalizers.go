@@ -36,17 +36,38 @@ func (e *Effects) LateFinalizers() []LateFinalizer {
 	return out
 }
 
-// addsFinalizer tells whether an event is a call of the library's AddFinalizer.
+// addsFinalizer tells whether an event is a call of a library's AddFinalizer, or sets the list to itself and one more.
 func addsFinalizer(ev *Event) bool {
-	if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root == nil || ev.Call == nil {
+	if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root == nil {
 		return false
 	}
-	site, ok := ev.Origin.(ssa.CallInstruction)
-	if !ok {
+	switch x := ev.Origin.(type) {
+	case *ssa.Store:
+		return isExtended(x.Val)
+	case ssa.CallInstruction:
+		target := program.Target(x)
+		return target != nil && ev.Call != nil && (target.Name() == "AddFinalizer" || target.Name() == "SetFinalizers" && isExtended(x.Common().Args[len(x.Common().Args)-1]))
+	}
+	return false
+}
+
+// isExtended tells whether a list is another one as a whole, with elements that are named one by one behind it: append(list, name).
+func isExtended(v ssa.Value) bool {
+	call, ok := v.(*ssa.Call)
+	if !ok || len(call.Call.Args) != 2 {
 		return false
 	}
-	target := program.Target(site)
-	return target != nil && target.Name() == "AddFinalizer"
+	b, ok := call.Call.Value.(*ssa.Builtin)
+	if !ok || b.Name() != "append" {
+		return false
+	}
+	_, cut := call.Call.Args[0].(*ssa.Slice)
+	more, ok := call.Call.Args[1].(*ssa.Slice)
+	if cut || !ok {
+		return false
+	}
+	_, named := more.X.(*ssa.Alloc)
+	return named
 }
 
 // knowsDeletion tells whether one of the functions that lead to a change asks about a deletion before.

@@ -52,6 +52,45 @@ func checkMutatesKept(pass *rule.Pass) {
 			})
 		}
 	}
+	for _, given := range pass.Effects.GivenChanges() {
+		if pass.Reviewed(given.Func) {
+			reportGiven(pass, given)
+		}
+	}
+}
+
+// reportGiven tells of an object that a goroutine has.
+func reportGiven(pass *rule.Pass, given effects.GivenChange) {
+	fn, ev, kind := given.Func, given.Change, kindOfType(given.Type)
+	where := pass.Where(fn)
+	at, read := effects.Position(ev.At), effects.Position(given.Read)
+	change := changeOf(ev)
+	_, line, _ := pass.Program.Position(given.Go.Pos())
+	s := rule.NewScenario()
+	a, b := s.Actor(where.Actor(fn), where.Runs()), s.Actor("the goroutine", "runs beside it")
+	a.Step(given.Go.Pos(), "starts the goroutine, which has the "+kind+" itself", "nothing waits for it")
+	b.Step(read, "reads it", "the same object")
+	a.Step(at, change, "at the same time")
+	s.Outcome("a data race: what the goroutine reads is half old and half new, and a map that is written meanwhile ends the process")
+	pass.Report(rule.Report{
+		Func: fn, Pos: at, Severity: finding.High, Reason: "nothing waits for the goroutine",
+		Message: fmt.Sprintf("a goroutine has the %s since line %d and reads it, and %s %s without a wait for it", kind, line, program.Name(fn), change),
+		About:   kind + " given to a goroutine", Domain: where.Domain, Proof: where.Proof,
+		Related: []rule.Related{
+			{Func: fn, Pos: given.Go.Pos(), Message: "the goroutine is started here"},
+			{Func: given.Read.Parent(), Pos: read, Message: "it reads the object here"},
+		},
+		Scenario: s,
+		Fix:      rule.Fix{Description: "Give the goroutine a copy.", Sketch: "obj = obj.DeepCopy() // before the go statement, for the goroutine"},
+	})
+}
+
+// changeOf says what a change does.
+func changeOf(ev *effects.Event) string {
+	if ev.Call != nil && (ev.Call.Effect.IsWrite() || ev.Call.Effect.IsRead()) {
+		return "lets the client decode the server's answer into it"
+	}
+	return "sets " + ev.Path
 }
 
 func kindOfType(t types.Type) string {
@@ -76,10 +115,7 @@ type shared struct {
 func reportKept(pass *rule.Pass, o shared) {
 	where := pass.Where(o.fn)
 	ev := o.change
-	change := "sets " + ev.Path
-	if ev.Call != nil && (ev.Call.Effect.IsWrite() || ev.Call.Effect.IsRead()) {
-		change = "lets the client decode the server's answer into it"
-	}
+	change := changeOf(ev)
 	at, read := effects.Position(ev.At), effects.Position(o.read.At)
 	s := rule.NewScenario()
 	a := s.Actor(where.Actor(o.fn), where.Runs())

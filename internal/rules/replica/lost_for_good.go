@@ -12,14 +12,13 @@ import (
 )
 
 var lostForGood = &rule.Rule{
-	ID:        "replica/lost-for-good",
-	Title:     "a replica that loses the lease stays up and never stands for election again",
-	Checklist: []string{"1.1"},
-	Severity:  finding.High,
-	Needs:     rule.Program,
-	Since:     "0.1.0",
-	Doc:       rule.Page(pages, "lost_for_good.md"),
-	Check:     checkLostForGood,
+	ID:       "replica/lost-for-good",
+	Title:    "a replica that loses the lease stays up and never stands for election again",
+	Severity: finding.High,
+	Needs:    rule.Program,
+	Since:    "0.1.0",
+	Doc:      rule.Page(pages, "lost_for_good.md"),
+	Check:    checkLostForGood,
 }
 
 func checkLostForGood(pass *rule.Pass) {
