@@ -75,6 +75,8 @@ type Program struct {
 	wellTyped bool
 	// values are the functions that are used as values, found when first asked for.
 	values map[*ssa.Function]bool
+	// dead answers what was asked about functions that only tests and the dead call.
+	dead map[*ssa.Function]bool
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction

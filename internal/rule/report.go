@@ -77,6 +77,9 @@ func (p *Pass) Report(r Report) {
 	if p.Program.Aside(r.Pos) && !p.Program.Tests() {
 		return // no part of what is deployed
 	}
+	if !p.Strict && !p.Program.Tests() && r.Func != nil && p.Program.Dead(r.Func) {
+		return // nobody but tests runs it
+	}
 	f := finding.Finding{
 		Rule: p.Rule.ID, Section: p.Rule.Section(), Severity: r.Severity, Reason: r.Reason,
 		Function: program.Name(r.Func), Message: r.Message, Cause: r.Cause,
