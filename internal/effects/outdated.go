@@ -231,7 +231,7 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 		return false
 	}
 	call, ok := bump.at.(*ssa.Call)
-	return ok && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && !e.stopsByField(fn, call, send.at) &&
+	return ok && !takesAnswer(send.at, call) && !slices.Contains(e.FailureBlocks(call), send.at.Block()) && !stopsBy(call, send.at) && !e.stopsByField(fn, call, send.at) &&
 		!(bump.failed && e.endsFailed(call, send.at)) && alike(bump.at, send.at) && e.stillNames(fn, bump, send)
 }
 

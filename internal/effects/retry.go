@@ -156,6 +156,20 @@ func hasOptions(w Reached) bool {
 	return !known || len(options) > 0
 }
 
+// KnownVersionless tells whether an object is sent without a version however it comes to the write, as far as its stories
+// reach back: then the server compares nothing.
+func (e *Effects) KnownVersionless(write *Event) bool {
+	known := false
+	for _, s := range e.Stories {
+		if s.Write.Origin == write.Origin {
+			if known = true; e.CarriesVersion(s.Write) {
+				return false
+			}
+		}
+	}
+	return known
+}
+
 // appliesVersion tells whether the applied object may carry the resourceVersion of a read, or nothing is known of it.
 func (e *Effects) appliesVersion(w Reached) bool {
 	known := false

@@ -20,6 +20,7 @@ var unelected = &rule.Rule{
 	Title:    "a manager without leader election runs controllers that write",
 	Severity: finding.High,
 	Needs:    rule.Program,
+	Strict:   true, // most managers without election are alone, one for each node, or elected in a way that the code does not show
 	Since:    "0.1.0",
 	Doc:      rule.Page(pages, "unelected.md"),
 	Check:    checkUnelected,
@@ -42,13 +43,13 @@ func checkUnelected(pass *rule.Pass) {
 		if replicas.PerNode && replicas.Most == 0 {
 			continue // a DaemonSet: each process has its own node, nobody is elected
 		}
-		if replicas.Most == 1 && !replicas.Open && !pass.Strict {
+		if replicas.Most == 1 && !replicas.Open {
 			continue // one is asked for: that it overlaps with its successor is taken into the bargain
 		}
-		if deploysAnother(pass, m, replicas) && !pass.Strict {
+		if deploysAnother(pass, m, replicas) {
 			continue // nothing shows how many of this one there are
 		}
-		if m.SaysOff && !pass.Strict {
+		if m.SaysOff {
 			continue // written out: that all replicas run, or that there is one, is meant
 		}
 		if found := writings(pass, m); len(found) > 0 {
@@ -108,12 +109,8 @@ func electable(e *program.Entry) bool {
 
 func reportUnelected(pass *rule.Pass, m *program.Manager, found []writing, replicas program.Replicas) {
 	severity, reason := finding.High, "nothing in the tree says that only one replica runs"
-	switch {
-	case replicas.Most > 1:
+	if replicas.Most > 1 {
 		reason = fmt.Sprintf("%s:%d asks for %d replicas", replicas.File, replicas.Line, replicas.Most)
-	case replicas.Most == 1 && !replicas.Open:
-		severity = finding.Medium
-		reason = fmt.Sprintf("%s:%d asks for one replica, which overlaps with its successor in a rolling update", replicas.File, replicas.Line)
 	}
 	first := found[0]
 	var related []rule.Related

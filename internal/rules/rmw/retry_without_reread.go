@@ -82,6 +82,9 @@ func staleWrite(pass *rule.Pass, fn *ssa.Function, repeated func(ssa.Instruction
 				continue // made in the body, or reached in ways that are not followed
 			}
 		}
+		if pass.Effects.KnownVersionless(ev) {
+			continue // unconditional: there is no version that could be old
+		}
 		if refreshed(pass, fn, ev, repeated) {
 			if only != nil {
 				return nil // one of the objects that the write can mean is read again
