@@ -17,6 +17,7 @@ var existsUnseen = &rule.Rule{
 	Checklist: []string{"3.2"},
 	Severity:  finding.High,
 	Needs:     rule.Program,
+	Strict:    true, // the name is most often one that the cache has given, and the caller runs the work again
 	Since:     "0.1.0",
 	Doc:       rule.Page(pages, "exists_unseen.md"),
 	Check:     checkExistsUnseen,

@@ -158,6 +158,12 @@ func repeatedRoot(root ssa.Value, repeated func(ssa.Instruction) bool) bool {
 	return row == nil || row.Effect.IsRead()
 }
 
+// onlyReconciled tells whether reconcilers alone lead to a function: what others write to their objects wakes them.
+func onlyReconciled(pass *rule.Pass, fn *ssa.Function) bool {
+	entries := pass.Program.EntriesOf(fn)
+	return len(entries) > 0 && !slices.ContainsFunc(entries, func(e *program.Entry) bool { return e.Kind != program.EntryReconcile })
+}
+
 func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effects.Event) {
 	p := pass.Program
 	kind := "object"
@@ -179,6 +185,8 @@ func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effec
 	severity, reason := finding.High, "the first conflict makes all attempts fail"
 	if triedAgain(pass, at) {
 		severity, reason = finding.Medium, "the error goes back to what calls again, which starts with a new read"
+	} else if onlyReconciled(pass, at.Parent()) {
+		severity, reason = finding.Medium, "the write that won brings an event, and the reconciler runs again"
 	}
 	pass.Report(rule.Report{
 		Func: at.Parent(), Pos: at.Pos(), Severity: severity,
