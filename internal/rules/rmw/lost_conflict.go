@@ -55,6 +55,9 @@ func lossOf(pass *rule.Pass, row *effects.Entry) *loss {
 	if !conflicts(row) || effects.AnswersConflict(row.Site) {
 		return nil // the server never answers 409; or this is the second try
 	}
+	if pass.Effects.TriedAgain(row) || pass.Effects.SecondTry(row) {
+		return nil // a second conflict would have to come within moments of the first
+	}
 	var fates []effects.ErrorFate
 	for _, s := range row.Stories {
 		from := versionFrom(pass, s)
