@@ -40,7 +40,7 @@ func askers(p *rule.Pass) map[memory.Place]map[*ssa.Function]bool {
 	return out
 }
 
-// mostAsk tells whether more than half of the functions that take a lock ask another machine with it held: the requests are
+// mostAsk tells whether several functions that take a lock, and more than half of them, ask another machine with it held: the requests are
 // what it is there for, and a change of what they tell waits for its turn as they do.
 func mostAsk(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool) bool {
 	takers := make(map[*ssa.Function]bool)
@@ -55,7 +55,7 @@ func mostAsk(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool) bool
 			asking++
 		}
 	}
-	return asking > 1 && 2*asking > len(takers)
+	return asking > 2 && 2*asking > len(takers)
 }
 
 // asksOther tells whether an instruction may ask another machine with a lock held.
