@@ -23,7 +23,9 @@ func (e *Effects) TriedAgain(row *Entry) bool {
 				continue
 			}
 			callees := e.Program.Static(again)
-			if e.anyLike(row, func(other *Entry) bool { return other.Site == ssa.CallInstruction(again) || slices.Contains(callees, other.Site.Parent()) }) {
+			if e.anyLike(row, func(other *Entry) bool {
+				return other.Site == ssa.CallInstruction(again) || slices.Contains(callees, other.Site.Parent())
+			}) {
 				return true
 			}
 		}
