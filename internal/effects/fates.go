@@ -296,6 +296,9 @@ func (w *fateWalk) storing(site ssa.CallInstruction, target *types.Func, v ssa.V
 			return strings.TrimSuffix(named.Obj().Name(), "ApplyConfiguration") + "." + strings.TrimPrefix(target.Name(), "With")
 		}
 	}
+	if pkg := target.Pkg(); pkg != nil && strings.HasPrefix(pkg.Path(), "github.com/prometheus/") {
+		return "" // the labels of a metric are gone with the process
+	}
 	for i := range target.Signature().Params().Len() {
 		if program.Argument(site, i) == v && isStringMap(v.Type()) {
 			return cmp.Or(carrier(target.Signature().Params().At(i).Name()), carrier(setterOf(target.Name())))
