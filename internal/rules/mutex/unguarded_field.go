@@ -44,7 +44,7 @@ func unguardedField(p *rule.Pass) {
 		if !p.Watched(fn) || !p.Watched(u.Other.Func()) {
 			continue
 		}
-		if !u.Meeting.Sure() && (!u.Evident || complete) && !p.Strict {
+		if !u.Meeting.Sure() && (!u.Evident || complete && !forLibrary(p, fn)) && !p.Strict {
 			continue // who calls it is out of sight: in a program, most often nobody but tests
 		}
 		if !p.Strict && (uncalled(p, u.Meeting.A, complete) || uncalled(p, u.Meeting.B, complete)) {
