@@ -83,7 +83,7 @@ type call struct {
 	calls map[program.Edge]*call
 }
 
-// into is the call behind an edge that is met inside another, nil for none; the same one each time.
+// into returns the call behind an edge that is met inside outer, which is nil at the top: the same one each time.
 func (c *Contexts) into(e program.Edge, outer *call) *call {
 	calls, depth := c.calls, 0
 	if outer != nil {

@@ -138,7 +138,7 @@ func (e *Effects) CanConflict(w Reached) bool {
 	case kube.Patch, kube.PatchStatus, kube.PatchSubresource, kube.Apply, kube.ApplyStatus, kube.ApplySubresource:
 		p := e.patchOf(w.Site, w.Call)
 		if p.Type == ApplyPatch {
-			return e.appliesVersion(w) || !p.Force
+			return !e.KnownVersionless(w.Site) || !p.Force
 		}
 		return p.Lock != Unlocked
 	}
@@ -158,29 +158,16 @@ func hasOptions(w Reached) bool {
 
 // KnownVersionless tells whether an object is sent without a version however it comes to the write, as far as its stories
 // reach back: then the server compares nothing.
-func (e *Effects) KnownVersionless(write *Event) bool {
+func (e *Effects) KnownVersionless(write ssa.Instruction) bool {
 	known := false
 	for _, s := range e.Stories {
-		if s.Write.Origin == write.Origin {
+		if s.Write.Origin == write {
 			if known = true; e.CarriesVersion(s.Write) {
 				return false
 			}
 		}
 	}
 	return known
-}
-
-// appliesVersion tells whether the applied object may carry the resourceVersion of a read, or nothing is known of it.
-func (e *Effects) appliesVersion(w Reached) bool {
-	known := false
-	for _, s := range e.Stories {
-		if s.Write.Origin == w.Site {
-			if known = true; e.CarriesVersion(s.Write) {
-				return true
-			}
-		}
-	}
-	return !known
 }
 
 // RetriedInLoop tells whether the code sends a write again after a conflict, in a loop that its success leaves.

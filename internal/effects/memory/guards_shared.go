@@ -76,7 +76,7 @@ func (m *Memory) lasting(of, a, b *Access, meeting program.Meeting) bool {
 		return false
 	}
 	if m.strangers(meeting) {
-		return m.soleAlloc(of.Base) != nil || m.common(a, b, meeting)
+		return m.madeOnce(of.Base) || m.common(a, b, meeting)
 	}
 	for _, src := range srcs.Values {
 		switch x := src.(type) {

@@ -22,26 +22,16 @@ func isMain(r *program.Root) bool { return r.Entry != nil && r.Entry.Kind == pro
 
 // ownStart tells whether a goroutine begins where own code starts it, and not where a framework calls.
 func ownStart(r *program.Root) bool {
-	if r.Entry == nil {
-		return true
-	}
-	switch r.Entry.Kind {
-	case program.EntryMain, program.EntryTest:
-		return true
-	}
-	return false
+	return r.Entry == nil || r.Entry.Kind == program.EntryMain || r.Entry.Kind == program.EntryTest
 }
 
-// soleAlloc returns the one place that makes what a value can be, where it makes one in the life of the process; else nil.
-func (m *Memory) soleAlloc(v ssa.Value) *ssa.Alloc {
+// madeOnce tells whether a value can be one object only, which is made once in the life of the process.
+func (m *Memory) madeOnce(v ssa.Value) bool {
 	srcs := m.Program.Sources(v)
 	made := slices.DeleteFunc(slices.Clone(srcs.Values), program.IsNil)
 	if srcs.Partial || len(made) != 1 {
-		return nil
+		return false
 	}
 	alloc, ok := made[0].(*ssa.Alloc)
-	if !ok || !m.Program.RunsOnce(alloc) {
-		return nil
-	}
-	return alloc
+	return ok && m.Program.RunsOnce(alloc)
 }

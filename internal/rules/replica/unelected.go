@@ -108,7 +108,7 @@ func electable(e *program.Entry) bool {
 }
 
 func reportUnelected(pass *rule.Pass, m *program.Manager, found []writing, replicas program.Replicas) {
-	severity, reason := finding.High, "nothing in the tree says that only one replica runs"
+	reason := "nothing in the tree says that only one replica runs"
 	if replicas.Most > 1 {
 		reason = fmt.Sprintf("%s:%d asks for %d replicas", replicas.File, replicas.Line, replicas.Most)
 	}
@@ -123,7 +123,7 @@ func reportUnelected(pass *rule.Pass, m *program.Manager, found []writing, repli
 		others = fmt.Sprintf(" and %d more", n)
 	}
 	pass.Report(rule.Report{
-		Func: m.Site.Parent(), Pos: pass.Program.Start(m.Site), Severity: severity, Reason: reason,
+		Func: m.Site.Parent(), Pos: pass.Program.Start(m.Site), Severity: finding.High, Reason: reason,
 		Message: fmt.Sprintf("%s; every replica runs %s%s at the same time, and each of them writes", clause(m.Because), first.entry, others),
 		About:   "manager", Domain: program.EveryReplica, Proof: first.proof,
 		Related:  related,

@@ -82,7 +82,7 @@ func staleWrite(pass *rule.Pass, fn *ssa.Function, repeated func(ssa.Instruction
 				continue // made in the body, or reached in ways that are not followed
 			}
 		}
-		if pass.Effects.KnownVersionless(ev) {
+		if pass.Effects.KnownVersionless(ev.Origin) {
 			continue // unconditional: there is no version that could be old
 		}
 		if refreshed(pass, fn, ev, repeated) {
