@@ -20,9 +20,12 @@ func (m *Memory) strangers(meeting program.Meeting) bool {
 // isMain tells whether a goroutine is the first of a program: it starts all others, and gives most of them nothing.
 func isMain(r *program.Root) bool { return r.Entry != nil && r.Entry.Kind == program.EntryMain }
 
-// ownStart tells whether a goroutine begins where own code starts it, and not where a framework calls.
+// ownStart tells whether a goroutine begins where own code starts it, and not where a framework or a library calls.
 func ownStart(r *program.Root) bool {
-	return r.Entry == nil || r.Entry.Kind == program.EntryMain || r.Entry.Kind == program.EntryTest
+	if r.Entry == nil {
+		return !r.ByContract()
+	}
+	return r.Entry.Kind == program.EntryMain || r.Entry.Kind == program.EntryTest
 }
 
 // madeOnce tells whether a value can be one object only, which is made once in the life of the process.
