@@ -112,7 +112,7 @@ func Related(lock, memory Place) bool {
 
 // meetGuarded looks for a guarded access that an access without the guard can meet.
 func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
-	if m.looksAgain(a, guard) || !a.Write && !asks(a) && m.setOnce(a.Place) {
+	if m.looksAgain(a, guard) || !a.Write && (!asks(a) || m.initSets(a.Place)) && m.setOnce(a.Place) {
 		return
 	}
 	var unsure *Unguarded

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -49,6 +50,10 @@ func (m *Memory) behindUnset(instr ssa.Instruction, place Place, below []*ssa.Fu
 	some := false
 	for _, e := range m.Program.Callers(fn) {
 		if m.Locks.testsOnly(e) || m.builds(e) {
+			continue
+		}
+		if initialises(e.Caller()) {
+			some = true // before all else, whatever it finds
 			continue
 		}
 		if e.How != program.Calls || e.Arg >= 0 || slices.Contains(below, e.Caller()) || !m.behindUnset(e.Site, place, below) {
@@ -181,12 +186,29 @@ func (m *Memory) setAtStart(a *Access, meeting program.Meeting) bool {
 		return false
 	}
 	if a.Place.Type == nil {
-		return a.Place.Global != nil && m.mainSets(a, meeting)
+		return a.Place.Global != nil && (m.initSets(a.Place) || m.mainSets(a, meeting))
 	}
 	makers := m.makers(a.Place.Type)
+	if len(makers) == 1 && !m.Program.RunsAgain(makers[0]) && m.mainSets(a, meeting) {
+		return true
+	}
 	return len(makers) > 0 && !slices.ContainsFunc(makers, func(made *ssa.Alloc) bool {
 		return !slices.ContainsFunc(m.Program.Callers(a.Func()), func(e program.Edge) bool { return e.Caller() == made.Parent() && m.builds(e) })
 	})
+}
+
+// initSets tells whether the initialisation of a package sets a variable, itself or by what it calls.
+func (m *Memory) initSets(place Place) bool {
+	return slices.ContainsFunc(m.accesses[place], func(a *Access) bool {
+		return a.Write && (initialises(a.Func()) || slices.ContainsFunc(m.Program.Callers(a.Func()), func(e program.Edge) bool {
+			return e.How == program.Calls && initialises(e.Caller())
+		}))
+	})
+}
+
+// initialises tells whether a function initialises a package, as its init functions do: nothing else runs before.
+func initialises(fn *ssa.Function) bool {
+	return fn.Parent() == nil && fn.Signature.Recv() == nil && (fn.Name() == "init" || strings.HasPrefix(fn.Name(), "init#"))
 }
 
 // mainSets tells whether the start of the program comes to an access before it has started what meets there.

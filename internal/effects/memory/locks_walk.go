@@ -38,6 +38,7 @@ type walker struct {
 	net     *net
 	tracked map[ssa.Value]bool
 	often   map[Place]bool // locks that the function releases in several places
+	each    map[*ssa.BasicBlock]eachOp
 	seen    map[string]bool
 	ids     map[any]int
 	steps   int
@@ -60,6 +61,7 @@ func (l *Locks) walkWith(fn *ssa.Function, tracked map[ssa.Value]bool) (*Flow, *
 		net:     new(net),
 		tracked: tracked,
 		often:   l.releasedOften(fn),
+		each:    l.eachOps(fn),
 		seen:    make(map[string]bool),
 		ids:     make(map[any]int),
 	}
@@ -175,6 +177,7 @@ func (w *walker) branch(branch *ssa.If, s *path) {
 				next.held = append(next.held, Holding{op.lock, op.mode, try})
 			}
 		}
+		w.passEach(b, succ, next)
 		w.block(succ, b, next)
 	}
 }
