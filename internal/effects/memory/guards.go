@@ -121,7 +121,7 @@ func (m *Memory) meetGuarded(a *Access, all []*Access, guard Place) {
 			continue
 		}
 		meeting, ok := m.Program.Concurrency().Meet(a.At, other.At)
-		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) {
+		if !ok || m.private(a, other, meeting) || m.ordered(a, other, meeting) || m.MadeApart(a, other, meeting) {
 			continue
 		}
 		if !m.habitual(a, guard) && m.heldByBoth(a, other, meeting) {
@@ -197,7 +197,8 @@ func (m *Memory) race(a, b *Access) (meeting program.Meeting, evident, ok bool) 
 		if meeting.A == meeting.B && m.inTurn(meeting.A) {
 			continue
 		}
-		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) && !m.setAtStart(a, meeting) && !m.heldByBoth(a, b, meeting) {
+		if (first && m.shared(a, b, meeting) || m.common(a, b, meeting)) && !m.ordered(a, b, meeting) &&
+			!m.setAtStart(a, meeting) && !m.heldByBoth(a, b, meeting) && !m.MadeApart(a, b, meeting) {
 			return meeting, evident, true
 		}
 		first = false

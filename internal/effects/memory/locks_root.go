@@ -67,9 +67,14 @@ func (w *wayWalk) at(instr ssa.Instruction) []Holding {
 		}
 	}
 	for _, h := range w.enter(instr.Parent()) {
-		if !holdsPlace(out, h.Lock.Place) && !locks.ReleasesIn(instr.Parent(), h.Lock.Place) {
-			out = append(out, h)
+		if locks.ReleasesIn(instr.Parent(), h.Lock.Place) {
+			continue
 		}
+		if i := indexPlace(out, h.Lock.Place); i >= 0 {
+			out[i].Mode = max(out[i].Mode, h.Mode) // other goroutines have it in a weaker mode
+			continue
+		}
+		out = append(out, h)
 	}
 	return out
 }
@@ -98,13 +103,38 @@ func (w *wayWalk) enter(fn *ssa.Function) []Holding {
 			holds, first = here, false
 			continue
 		}
-		holds = slices.DeleteFunc(slices.Clone(holds), func(h Holding) bool { return !holdsPlace(here, h.Lock.Place) })
+		holds = inBoth(holds, here)
 	}
 	delete(w.open, fn)
 	w.held[fn] = holds
 	return holds
 }
 
-func holdsPlace(all []Holding, place Place) bool {
-	return slices.ContainsFunc(all, func(h Holding) bool { return h.Lock.Place == place })
+// inBoth keeps the locks whose places are held in both of two states, in the weaker mode.
+func inBoth(holds, others []Holding) []Holding {
+	var out []Holding
+	for _, h := range holds {
+		if i := indexPlace(others, h.Lock.Place); i >= 0 {
+			h.Mode = min(h.Mode, others[i].Mode)
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func holdsPlace(all []Holding, place Place) bool { return indexPlace(all, place) >= 0 }
+
+func indexPlace(all []Holding, place Place) int {
+	return slices.IndexFunc(all, func(h Holding) bool { return h.Lock.Place == place })
+}
+
+// Excludes tells whether one of two goroutines that meet has the lock at a place for writing whenever it comes to its access: the
+// other, which has it too, is not there then.
+func (m *Memory) Excludes(lock Place, a, b *Access, meeting program.Meeting) bool {
+	writes := func(at *Access, by *program.Root) bool {
+		held := m.heldOnWay(at.At, by)
+		i := indexPlace(held, lock)
+		return i >= 0 && held[i].Mode == Write
+	}
+	return writes(a, meeting.A) || writes(b, meeting.B)
 }

@@ -53,7 +53,7 @@ func metUnderRead(p *rule.Pass, a *memory.Access, lock memory.Holding) *memory.A
 		if !held || mode == memory.Write || other.Part != a.Part || found != nil && !other.Write {
 			continue
 		}
-		if _, meet := p.Program.Concurrency().Meet(a.At, other.At); !meet {
+		if !meetUnderRead(p, a, other, lock.Lock.Place) {
 			continue
 		}
 		if found = other; other.Write {
@@ -61,6 +61,17 @@ func metUnderRead(p *rule.Pass, a *memory.Access, lock memory.Holding) *memory.A
 		}
 	}
 	return found
+}
+
+// meetUnderRead tells whether two goroutines come to one object with its read lock: none of them has the write lock there.
+func meetUnderRead(p *rule.Pass, a, other *memory.Access, lock memory.Place) bool {
+	m := p.Effects.Memory()
+	for meeting := range p.Program.Concurrency().Meetings(a.At, other.At) {
+		if !m.Excludes(lock, a, other, meeting) && !m.MadeApart(a, other, meeting) {
+			return true
+		}
+	}
+	return false
 }
 
 // readLocked returns the near lock that is held for reading only.
