@@ -132,14 +132,20 @@ func (m *Memory) isFresh(v ssa.Value) bool {
 	return fresh && m.constructs(v)
 }
 
-// constructs tells whether the call behind v makes what it returns, instead of handing out what is kept somewhere.
-func (m *Memory) constructs(v ssa.Value) bool {
+// constructs tells whether the call behind v makes what it returns, itself or by what it calls, instead of handing out what is
+// kept somewhere.
+func (m *Memory) constructs(v ssa.Value) bool { return m.constructsAt(v, 0) }
+
+// constructsDepth bounds the constructors that are followed into each other.
+const constructsDepth = 3
+
+func (m *Memory) constructsAt(v ssa.Value, depth int) bool {
 	index := 0
 	if ex, ok := v.(*ssa.Extract); ok {
 		index, v = ex.Index, ex.Tuple
 	}
 	call, ok := v.(*ssa.Call)
-	if !ok {
+	if !ok || depth > constructsDepth {
 		return false
 	}
 	callees := m.Program.Static(call)
@@ -149,8 +155,12 @@ func (m *Memory) constructs(v ssa.Value) bool {
 			if !ok || index >= len(ret.Results) {
 				continue
 			}
-			switch m.Locks.place.refOf(ret.Results[index]).Root.(type) {
+			switch root := m.Locks.place.refOf(ret.Results[index]).Root.(type) {
 			case *ssa.Alloc, *ssa.Const:
+			case *ssa.Call, *ssa.Extract:
+				if !m.constructsAt(root, depth+1) {
+					return false
+				}
 			default:
 				return false
 			}
