@@ -40,6 +40,8 @@ type ContextOrigin struct {
 	Root ssa.Value
 	// Bounded is set when a deadline was put on the way.
 	Bounded bool
+	// Polled is set where the only deadline is that of the poll which hands the context to the function that it calls.
+	Polled bool
 	// Cancellable is set when a cancel function of the way was kept, handed on or captured: somebody can end the context.
 	Cancellable bool
 	// Deferred is the derivation whose cancel function runs, at the latest, when the deriving function returns, or nil.
@@ -58,8 +60,8 @@ type Contexts struct {
 	deep int
 	// invoked are the calls of methods of own interfaces that are given a context, by method; nil until asked for.
 	invoked map[string][]ssa.CallInstruction
-	// endlessCommands says whether commands run under Background; nil until it was asked for.
-	endlessCommands *bool
+	// executions are the calls that run commands; nil until asked for.
+	executions []execution
 }
 
 // Contexts returns the derivations of all contexts of the program. They are followed when first asked for.
@@ -260,7 +262,7 @@ func (c *Contexts) handedOn(e program.Edge, param *ssa.Parameter) []ContextOrigi
 		return []ContextOrigin{{Root: param}}
 	}
 	if target := program.Target(e.Site); target != nil && target.Name() == "PollUntilContextTimeout" {
-		return mark(c.Of(arg), func(o *ContextOrigin) { o.Bounded = true })
+		return mark(c.Of(arg), func(o *ContextOrigin) { o.Polled, o.Bounded = !o.Bounded, true })
 	}
 	return c.Of(arg)
 }

@@ -2,22 +2,42 @@
 
 package effects
 
-import "github.com/replicavet/replicavet/internal/program"
+import (
+	"github.com/replicavet/replicavet/internal/program"
+	"golang.org/x/tools/go/ssa"
+)
 
 const cobraPkg = "github.com/spf13/cobra"
 
-// commandsNeverEnd tells whether own code executes its commands without a context: cobra gives them Background then.
-// https://pkg.go.dev/github.com/spf13/cobra#Command.Context
-func (c *Contexts) commandsNeverEnd() bool {
-	if c.endlessCommands == nil {
-		endless := c.findEndlessCommands()
-		c.endlessCommands = &endless
-	}
-	return *c.endlessCommands
+// execution is a call that runs the commands of a program.
+type execution struct {
+	in *ssa.Function
+	// endless is set where they get Background, which cobra gives them as well where they are given nothing.
+	// https://pkg.go.dev/github.com/spf13/cobra#Command.Context
+	endless bool
 }
 
-func (c *Contexts) findEndlessCommands() bool {
-	executed := false
+// commandsNeverEnd tells whether the command whose context a function asks for is executed under a context that never ends,
+// in all programs that have the function.
+func (c *Contexts) commandsNeverEnd(fn *ssa.Function) bool {
+	if c.executions == nil {
+		c.executions = []execution{}
+		c.findExecutions()
+	}
+	any := false
+	for _, x := range c.executions {
+		if c.p.Apart(x.in, fn) {
+			continue
+		}
+		if !x.endless {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+func (c *Contexts) findExecutions() {
 	for _, fn := range c.p.Funcs {
 		if c.p.InTest(fn) {
 			continue
@@ -29,11 +49,10 @@ func (c *Contexts) findEndlessCommands() bool {
 			}
 			switch target.Name() {
 			case "ExecuteContext", "ExecuteContextC", "SetContext":
-				return false
+				c.executions = append(c.executions, execution{fn, c.NeverEnds(ContextArgument(site))})
 			case "Execute", "ExecuteC":
-				executed = true
+				c.executions = append(c.executions, execution{fn, true})
 			}
 		}
 	}
-	return executed
 }

@@ -58,7 +58,7 @@ func (c *Contexts) derived(site *ssa.Call, at ssa.Value, inside *call) []Context
 		case "WithoutCancel":
 			return []ContextOrigin{{Kind: DetachedContext, Root: at}}
 		case "WithTimeout", "WithDeadline", "WithTimeoutCause", "WithDeadlineCause":
-			return mark(c.parents(site, inside), func(o *ContextOrigin) { o.Bounded = true; c.cancel(site, o) })
+			return mark(c.parents(site, inside), func(o *ContextOrigin) { o.Bounded, o.Polled = true, false; c.cancel(site, o) })
 		case "WithCancel", "WithCancelCause":
 			return mark(c.parents(site, inside), func(o *ContextOrigin) { c.cancel(site, o) })
 		}
@@ -71,7 +71,7 @@ func (c *Contexts) derived(site *ssa.Call, at ssa.Value, inside *call) []Context
 	case ContextArgument(site) != nil:
 		return c.parents(site, inside)
 	case name == "Context":
-		return []ContextOrigin{{Kind: c.carrierKind(program.Receiver(site)), Root: at}}
+		return []ContextOrigin{{Kind: c.carrierKind(program.Receiver(site), site.Parent()), Root: at}}
 	}
 	return []ContextOrigin{{Root: at}}
 }
@@ -200,15 +200,15 @@ func signalContext(site *ssa.Call, name string) bool {
 	return strings.HasPrefix(name, "SetupSignal")
 }
 
-// carrierKind is the kind of context that x.Context() gives, by what x is.
-func (c *Contexts) carrierKind(carrier ssa.Value) ContextKind {
+// carrierKind is the kind of context that x.Context() gives in a function, by what x is.
+func (c *Contexts) carrierKind(carrier ssa.Value, fn *ssa.Function) ContextKind {
 	if carrier == nil {
 		return UnknownContext
 	}
 	t := carrier.Type()
 	switch {
 	case program.IsNamed(t, cobraPkg, "Command"):
-		if c.commandsNeverEnd() {
+		if c.commandsNeverEnd(fn) {
 			return DetachedContext
 		}
 		return ProcessContext

@@ -39,6 +39,15 @@ func (c *Contexts) EndsEarly(reach *InReach) bool {
 	return false
 }
 
+// OnlyPolled tells whether nothing ends a context in reach but the poll that hands it to the function that it calls: it comes
+// from Background. A call that ignores it can keep the poll a while longer.
+func (c *Contexts) OnlyPolled(reach *InReach) bool {
+	origins := c.Behind(reach)
+	return len(origins) > 0 && !slices.ContainsFunc(origins, func(o ContextOrigin) bool {
+		return !o.Polled || o.Cancellable || o.Deferred != nil || o.Kind != BackgroundContext && o.Kind != DetachedContext
+	})
+}
+
 // againAndAgain tells whether a context is made more than a few times in the life of the process.
 func (c *Contexts) againAndAgain(root ssa.Value) bool {
 	made, ok := root.(ssa.Instruction)

@@ -52,7 +52,9 @@ func (c *Contexts) findInvoked() {
 // endsAtSignal tells whether a stop channel is closed by a signal to the process: who makes it asks for signals, or is a
 // library's function that says so.
 func (c *Contexts) endsAtSignal(stop ssa.Value) bool {
-	sources := c.p.Sources(stop).Values
+	sources := slices.DeleteFunc(slices.Clone(c.p.Sources(stop).Values), func(src ssa.Value) bool {
+		return src.Parent() != nil && c.p.InTest(src.Parent())
+	})
 	return len(sources) > 0 && !slices.ContainsFunc(sources, func(src ssa.Value) bool {
 		switch src := src.(type) {
 		case *ssa.Call:
@@ -68,13 +70,13 @@ func (c *Contexts) endsAtSignal(stop ssa.Value) bool {
 	})
 }
 
-// AfterFailure tells whether a caller makes the call by which it could hand its context on only where another call, which it
-// gave that context, has failed.
-func (c *Contexts) AfterFailure(reach *InReach) bool {
-	if reach.Own || reach.Edge.Site == nil {
-		return false
+// AfterFailure tells whether a new context is made, or a caller makes the call by which it could hand its own on, only where
+// another call under the context in reach has failed.
+func (c *Contexts) AfterFailure(reach *InReach, root ssa.CallInstruction) bool {
+	at := root.Block()
+	if !reach.Own {
+		at = reach.Edge.Site.Block()
 	}
-	at := reach.Edge.Site.Block()
 	for site := range program.Sites(at.Parent()) {
 		ctx := ContextArgument(site)
 		results := site.Common().Signature().Results()

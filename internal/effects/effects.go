@@ -43,9 +43,10 @@ type Effects struct {
 	// lifted are the events that some caller was told of: their story goes on there.
 	lifted map[*Event]bool
 
-	contexts *Contexts // made when first asked for
-	work     *Work     // made when first asked for
-	retries  []*Retry  // found when first asked for
+	contexts *Contexts               // made when first asked for
+	stays    map[*program.Entry]bool // entry points of what stays; found when first asked for
+	work     *Work                   // made when first asked for
+	retries  []*Retry                // found when first asked for
 	// oldMachinery is set when the API machinery does not look into errors; found when first asked for.
 	oldMachinery *bool
 	goroutines   *Goroutines                      // made when first asked for

@@ -218,6 +218,11 @@ func keepsBooks(path string) bool {
 func Describe(site ssa.CallInstruction) string {
 	target := program.Target(site)
 	if target == nil {
+		if call, ok := site.(*ssa.Call); ok {
+			if pkg, name := calledFunction(call); pkg != nil {
+				return pkg.Name() + "." + name
+			}
+		}
 		return "the function value"
 	}
 	if recv := target.Signature().Recv(); recv != nil {

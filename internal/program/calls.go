@@ -86,7 +86,7 @@ func (p *Program) indexCalls() calls {
 	dynamic := make(map[ssa.CallInstruction][]*ssa.Function)
 	for _, node := range graph.Nodes {
 		for _, e := range node.Out {
-			if e.Site != nil && !p.apart(e.Site.Parent(), e.Callee.Func) {
+			if e.Site != nil && !p.Apart(e.Site.Parent(), e.Callee.Func) {
 				dynamic[e.Site] = append(dynamic[e.Site], e.Callee.Func)
 			}
 		}

@@ -360,7 +360,7 @@ func (c *Concurrency) likely(fn *ssa.Function) []*Root {
 	roots := slices.Clone(c.Of(fn))
 	if !c.p.ForTests(fn) {
 		// What tests and their helpers start is no part of the program.
-		roots = slices.DeleteFunc(roots, func(r *Root) bool { return c.forTests(r) || c.p.apart(fn, r.Func) })
+		roots = slices.DeleteFunc(roots, func(r *Root) bool { return c.forTests(r) || c.p.Apart(fn, r.Func) })
 	}
 	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
 	if len(roots) > rootLimit {

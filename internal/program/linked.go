@@ -58,9 +58,9 @@ func (p *Program) Linked(fn *ssa.Function) bool {
 // WellTyped tells whether all code type-checks, so that no call is missing.
 func (p *Program) WellTyped() bool { return p.wellTyped }
 
-// apart tells whether no command that has the one function has the other too, so that what types allow can not happen: the one
+// Apart tells whether no command that has the one function has the other too, so that what types allow can not happen: the one
 // never calls the other. Tests put together what they like.
-func (p *Program) apart(caller, callee *ssa.Function) bool {
+func (p *Program) Apart(caller, callee *ssa.Function) bool {
 	in, with := p.linked[p.Package(caller)], p.linked[p.Package(callee)]
 	if in == nil || p.InTest(caller) || p.InTest(callee) {
 		return false

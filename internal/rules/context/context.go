@@ -13,4 +13,4 @@ import (
 var pages embed.FS
 
 // Rules are the rules of this wing, in the order of the catalogue.
-var Rules = []*rule.Rule{unboundedCall, detached, ignoredCancel, requestEscapes, shortLived, alreadyOver, blank, lostLeadership, spins, lateCleanup, pilesUp, usedUp}
+var Rules = []*rule.Rule{unboundedCall, detached, ignoredCancel, requestEscapes, shortLived, alreadyOver, blank, lostLeadership, spins, lateCleanup, pilesUp, usedUp, discarded}

@@ -86,6 +86,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if !pass.Reviewed(fn) || effects.FallsBack(root.Site) {
 		return cut{}, false // the caller gave nil: there is no other context
 	}
+	if !pass.Strict && pass.Effects.OneShot(fn) {
+		return cut{}, false // a command that somebody waits for, and can stop
+	}
 	if contexts.CleansUp(root.Site) {
 		return cut{}, false // the other context is over
 	}
@@ -108,13 +111,17 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
 	}
-	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && (!endsEarlier(pass, reach) || far(fn, reach)) {
+	slip := running(pass, fn) && isRequest(use.Site) && pass.Effects.UsedBeside(reach, root.Site)
+	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && !slip && (!endsEarlier(pass, reach) || far(fn, reach)) {
 		return cut{}, false // what is lost is a quick shutdown; or nobody on the way has a word for the context
+	}
+	if !pass.Strict && contexts.OnlyPolled(reach) {
+		return cut{}, false // it is the poll that goes on for longer than it was to
 	}
 	if !pass.Strict && pass.Program.Explained(root.Site.Pos()) {
 		return cut{}, false // a comment says why
 	}
-	if !pass.Strict && writes(use.Site) && contexts.AfterFailure(reach) {
+	if !pass.Strict && writes(use.Site) && contexts.AfterFailure(reach, root.Site) {
 		return cut{}, false // it records or takes back what was done, behind a failure that may be the end of that context
 	}
 	if outlives(pass, root, use, reach) {
@@ -208,6 +215,12 @@ func inProcess(site ssa.CallInstruction) bool {
 func managerStart(site ssa.CallInstruction) bool {
 	row := program.Model(site)
 	return row != nil && row.Recv == "Manager" && row.Name == "Start"
+}
+
+// isRequest tells whether a call is a request to the API server.
+func isRequest(site ssa.CallInstruction) bool {
+	row := program.Model(site)
+	return row != nil && (row.Effect.IsWrite() || row.Effect.IsRead())
 }
 
 // writes tells whether a call changes an object of the API that is there. To create one that was not found is what comes next,

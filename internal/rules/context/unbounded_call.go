@@ -32,6 +32,9 @@ func checkUnboundedCall(pass *rule.Pass) {
 		if !pass.Reviewed(fn) || !u.AtShutdown && !running(pass, fn) {
 			continue // at start-up somebody looks on, and restarts it
 		}
+		if !pass.Strict && pass.Effects.OneShot(fn) {
+			continue // a command that somebody waits for, and can stop
+		}
 		if u.AtShutdown && (endsProcess(pass, fn) || !pass.Strict) {
 			continue // the grace period of the manager or of the pod bounds it
 		}
