@@ -327,7 +327,7 @@ func (c *Concurrency) candidates(a, b *ssa.Function) []Meeting {
 	var sure, unsure []Meeting
 	for _, x := range c.likely(a) {
 		for _, y := range c.likely(b) {
-			if !canMeet(x, y) || c.p.apart(x.Func, y.Func) {
+			if !canMeet(x, y) || c.p.Apart(x.Func, y.Func) {
 				continue
 			}
 			if m := (Meeting{x, y}); m.Sure() {
