@@ -85,6 +85,8 @@ func (w *errorFateWalk) site(site ssa.CallInstruction, below []ssa.CallInstructi
 	}
 	use := w.e.errorUse(call)
 	switch {
+	case !use.tested && !use.retried && !use.returned && !use.requeued && w.e.failsAnyway(call):
+		w.callers(site, path) // who called gets another error
 	case use.dropped && !use.tested && !use.retried:
 		w.out = append(w.out, ErrorFate{Kind: ErrorDropped, Func: site.Parent(), At: site, Path: path, PassedOver: true})
 	case use.tested:

@@ -11,7 +11,7 @@ import (
 // errs tells whether the function that makes a request, or leads to it, returns an error whenever it has been made: the request
 // stores a failure that is returned as well.
 func (e *Effects) errs(use versionUse) bool {
-	if errsAfter(use.at) {
+	if e.errsAfter(use.at) {
 		return true
 	}
 	call, ok := use.at.(*ssa.Call)
@@ -20,7 +20,7 @@ func (e *Effects) errs(use versionUse) bool {
 	}
 	failure := e.FailureBlocks(call)
 	return len(failure) > 0 && !slices.ContainsFunc(failure, func(b *ssa.BasicBlock) bool {
-		return len(b.Instrs) > 0 && !errsAfter(b.Instrs[0])
+		return len(b.Instrs) > 0 && !e.errsAfter(b.Instrs[0])
 	})
 }
 

@@ -79,7 +79,7 @@ func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
 func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
 	fates := pass.Effects.ErrorFates(r.Site)
 	for _, f := range fates {
-		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried && !pass.Effects.FailsAnyway(f) {
+		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried {
 			return false
 		}
 	}
@@ -89,7 +89,7 @@ func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
 // dropped tells whether somebody goes on without the change when the retry has given up.
 func dropped(pass *rule.Pass, r *effects.Retry) bool {
 	return slices.ContainsFunc(pass.Effects.ErrorFates(r.Site), func(f effects.ErrorFate) bool {
-		return f.Kind == effects.ErrorDropped && !pass.Effects.FailsAnyway(f)
+		return f.Kind == effects.ErrorDropped
 	})
 }
 
