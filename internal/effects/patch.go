@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/kube"
@@ -310,4 +311,18 @@ func (e *Effects) readOption(option ssa.Value, out *Patch) {
 			out.Manager = src
 		}
 	}
+}
+
+// SendsAnswered tells whether the difference that a patch sends has a resourceVersion although nobody asked for it: since the base was
+// taken, the server has answered another write of the object, and the answer has a new one.
+func (s *Story) SendsAnswered() bool {
+	if len(s.Write.Base) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(s.Events, func(ev *Event) bool {
+		return ev.Kind == Write && ev != s.Write && ev.Call.WritesInto >= 0 && ev.Object == s.Write.Object && !ev.Partial && MustPrecede(ev.At, s.Write.At) &&
+			!slices.ContainsFunc(s.e.events[s.Func], func(taken *Event) bool {
+				return (taken.Kind == Copy || taken.Kind == Read) && s.isBase(taken.Object) && !MustPrecede(taken.At, ev.At)
+			})
+	})
 }

@@ -21,7 +21,7 @@ func (s *Story) Outside(list string) bool {
 	case "OwnerReferences":
 		return true
 	}
-	return ok && k.BuiltIn()
+	return ok && k.BuiltIn() && !k.Alone(list)
 }
 
 // finalizedByOthers tells whether somebody else than the story's own entry point may put finalizers on objects of the kind: for one
@@ -86,7 +86,7 @@ func (s *Story) rival(path string, fits func(*Entry) bool) *Entry {
 	mine := s.e.Program.EntriesOf(s.Write.At.Parent())
 	var shared *Entry
 	for _, row := range s.e.Writers(kind, path, s.e.EntryOf(s)) {
-		if !s.writesBeside(row, kind) || !row.sends(path) || !fits(row) {
+		if !s.writesBeside(row, kind) || !row.sends(path, s) || !fits(row) {
 			continue
 		}
 		other, common := false, false
@@ -117,12 +117,26 @@ func (s *Story) writesBeside(row *Entry, kind kube.Kind) bool {
 	return true
 }
 
-// sends tells whether a row sends a field at path, a part or the whole of it: what was changed before the base of a patch was taken
-// is not in the patch.
-func (row *Entry) sends(path string) bool {
+// sends tells whether a row sends a field at path, a part or the whole of it, of an object in a state in which another story writes it.
+func (row *Entry) sends(path string, beside *Story) bool {
 	return slices.ContainsFunc(row.Stories, func(s *Story) bool {
-		return slices.ContainsFunc(s.Sent(), func(ch *Event) bool { return Overlaps(ch.Path, path) })
+		return s.sends(path) && !s.appliesOthers(row, path) && !s.Apart(beside)
 	})
+}
+
+// sends tells whether a field at path, a part or the whole of it is in the request: what was changed before the base of a patch was
+// taken is not.
+func (s *Story) sends(path string) bool {
+	return slices.ContainsFunc(s.Sent(), func(ch *Event) bool { return Overlaps(ch.Path, path) })
+}
+
+// appliesOthers tells whether a server-side apply claims other fields than the one at path, as far as the configuration is spelled out.
+func (s *Story) appliesOthers(row *Entry, path string) bool {
+	if s.Write.Patch == nil || s.Write.Patch.Type != ApplyPatch {
+		return false
+	}
+	c := s.e.claim(row, s)
+	return c.Whole && !slices.ContainsFunc(c.Fields, func(field string) bool { return Overlaps(field, path) })
 }
 
 // maySet tells whether a row may set a key of the map at path.

@@ -21,7 +21,8 @@ type Story struct {
 	// Complete is false when the object came to Func from a caller that own code does not show.
 	Complete bool
 
-	sent []*Event // found when first asked for
+	sent  []*Event          // found when first asked for
+	tests map[string]values // found when first asked for
 }
 
 // findStories makes a story of every write, told where the written object comes from.

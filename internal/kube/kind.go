@@ -191,6 +191,22 @@ func (k Kind) FixedList(path string) bool {
 	return false
 }
 
+// Alone reports whether only who owns an object of the kind writes a list of it: Kubernetes itself never does.
+// Source: k8s.io/kubernetes/pkg/controller/statefulset, pkg/controller/daemon set no conditions; pkg/registry/core/service sets node
+// ports of the ports that it is given.
+func (k Kind) Alone(path string) bool {
+	if !k.BuiltIn() {
+		return false
+	}
+	switch k.Name {
+	case "StatefulSet", "DaemonSet":
+		return path == "Status.Conditions"
+	case "Service":
+		return path == "Spec.Ports"
+	}
+	return false
+}
+
 // Stored reports whether the API server keeps what is created of the kind. Reviews of tokens, access and admission are
 // questions in the shape of an object.
 func (k Kind) Stored() bool {

@@ -47,13 +47,23 @@ func (r *fieldReader) read(v ssa.Value) {
 	case *ssa.Const:
 		return // the zero value
 	}
-	for _, src := range r.p.Sources(v).Values {
+	// A variable on the way is read here: its fields can be set in place, one by one.
+	variable := func(src ssa.Value) bool {
+		load, ok := src.(*ssa.UnOp)
+		return ok && load.Op == token.MUL && src != v && isStruct(load.Type())
+	}
+	for _, src := range r.p.SourcesUntil(v, variable).Values {
 		if src == v {
 			r.whole = false
 			continue
 		}
 		r.read(src)
 	}
+}
+
+func isStruct(t types.Type) bool {
+	_, ok := t.Underlying().(*types.Struct)
+	return ok
 }
 
 // place reads the field from a variable: what is stored into the field, and what is stored as a whole.

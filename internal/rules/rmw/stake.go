@@ -4,6 +4,7 @@ package rmw
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -152,8 +153,13 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	case st.outside:
 		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
 		st.severity, st.reason, st.rival = finding.High, "the list has writers outside of this program", nil
+	case st.harm == decides && st.rival != nil && st.heals(pass):
+		return false // the reconcile sees what was written over its own, and decides again
 	case st.rival != nil && st.domain != program.Unknown:
 		st.severity = finding.Critical
+		if st.harm == decides {
+			st.severity = finding.High // one step, which must fall between the read and the write
+		}
 		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
 	case st.domain == program.Unknown && st.harm == computes && exported(st.story):
 		st.severity, st.reason = finding.High, "who runs it is not known"
@@ -161,6 +167,15 @@ func (st *stake) judge(pass *rule.Pass) bool {
 		return false // the only writer of the field, on one replica
 	}
 	return true
+}
+
+// heals tells whether the other writer is a reconcile of the very objects, which runs again when one of them changes.
+func (st *stake) heals(pass *rule.Pass) bool {
+	kind, known := st.story.Kind()
+	mine := pass.Program.EntriesOf(st.story.Write.At.Parent())
+	return known && !slices.ContainsFunc(pass.Program.EntriesOf(st.rival.Site.Parent()), func(en *program.Entry) bool {
+		return en.Domain != program.Test && !slices.Contains(mine, en) && (en.Kind != program.EntryReconcile || !readsFirst(pass, en.Func, kind, 0))
+	})
 }
 
 // owned tells whether the change replaces the list by one that is made from other things than the list that was read.

@@ -72,8 +72,8 @@ func unlockedMerge(w *effects.Event) bool {
 // worstStake weighs all stories of a row whose write fits; the worst comes back with the stakes of the others.
 func worstStake(pass *rule.Pass, row *effects.Entry, fits func(*effects.Event) bool) (worst *stake, all []stake) {
 	for _, s := range row.Stories {
-		if !fits(s.Write) || !reviewed(pass, s) || !wasRead(s) {
-			continue // not this kind of write, not reviewed code, or an object that nobody read
+		if !fits(s.Write) || !reviewed(pass, s) || !wasRead(s) || s.SendsAnswered() {
+			continue // not this kind of write, not reviewed code, an object that nobody read, or a version after all
 		}
 		if st, ok := weigh(pass, s); ok {
 			all = append(all, st)
