@@ -99,8 +99,10 @@ func (w *fieldWalk) made(call *ssa.Call, at string) {
 	w.depth++
 	defer func() { w.depth-- }()
 	for _, callee := range callees {
-		if at == "" && w.e.Program.Generated(callee) && len(call.Call.Args) > 0 {
-			w.name = w.e.TextOf(call.Call.Args[0])
+		if w.e.Program.Generated(callee) && !strings.HasPrefix(callee.Name(), "Extract") {
+			if at == "" && len(call.Call.Args) > 0 {
+				w.name = w.e.TextOf(call.Call.Args[0])
+			}
 			continue // an own generated constructor
 		}
 		for _, b := range callee.Blocks {
