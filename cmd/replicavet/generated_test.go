@@ -5,10 +5,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +113,39 @@ func TestGeneratedReadme(t *testing.T) {
 	}
 	out := example(t, "-rules", exampleRules)
 	current(t, path, before+begin+"```\n"+out+"```\n"+end+after)
+}
+
+// A review of the example tells the bugs of examples/README.md, each under its rule in its file, and nothing of the mended twin.
+func TestExampleSpeaks(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(root, "examples", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bugs, _ := strings.Cut(string(data), "## The bugs")
+	bugs, _, _ = strings.Cut(bugs, "A review stays silent")
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)`.* \\| `([a-z0-9]+/[a-z0-9-]+)` \\|").FindAllStringSubmatch(bugs, -1)
+	if len(rows) < 30 {
+		t.Fatalf("only %d rows", len(rows))
+	}
+	var told struct {
+		Findings []struct{ Rule, File string }
+	}
+	if err := json.Unmarshal([]byte(example(t, "-format", "json", "./...")), &told); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		file := row[1]
+		if !strings.HasPrefix(file, "cmd/") {
+			file = "internal/" + file
+		}
+		if !slices.Contains(told.Findings, struct{ Rule, File string }{row[2], file}) {
+			t.Errorf("nothing told of %s in %s", row[2], file)
+		}
+	}
+	var out, errs bytes.Buffer
+	if status := run(context.Background(), []string{"review", "-C", filepath.Join(root, "examples", "parking-fixed"), "./..."}, &out, &errs); status != review.Clean {
+		t.Errorf("the mended twin: status %d, %s%s", status, out.String(), errs.String())
+	}
 }
 
 // The review of the example is the same in every order of packages, with any parallelism, cold and from the cache.

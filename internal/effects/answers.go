@@ -129,11 +129,11 @@ func (e *Effects) namedInCache(fn *ssa.Function, v ssa.Value, depth int) bool {
 	return found
 }
 
-// callersNameInCache tells whether all callers give a parameter what objects of the cache say.
+// callersNameInCache tells whether all callers that a webhook leads to give a parameter what objects of the cache say.
 func (e *Effects) callersNameInCache(fn *ssa.Function, param *ssa.Parameter, depth int) bool {
 	found := false
 	for _, edge := range e.Program.Callers(fn) {
-		if e.Program.InTest(edge.Caller()) {
+		if e.Program.InTest(edge.Caller()) || !e.askedByWebhook(edge.Caller()) {
 			continue
 		}
 		if arg := program.ArgumentFor(edge, paramIndex(fn, param)); arg == nil || depth == 2 || !e.namedInCache(edge.Caller(), arg, depth+1) {
@@ -142,6 +142,11 @@ func (e *Effects) callersNameInCache(fn *ssa.Function, param *ssa.Parameter, dep
 		found = true
 	}
 	return found
+}
+
+// askedByWebhook tells whether a webhook leads to a function.
+func (e *Effects) askedByWebhook(fn *ssa.Function) bool {
+	return slices.ContainsFunc(e.Program.EntriesOf(fn), func(en *program.Entry) bool { return en.Kind == program.EntryWebhook })
 }
 
 // givenFromCache tells whether a value is what an own function gives of what it has read from the cache.

@@ -11,8 +11,9 @@ import (
 
 // clockGuard is what a branch has to do with a reading of the clock and a time.
 type clockGuard struct {
-	// same: it tests the very reading. other: it tests the time with another reading.
+	// same: it tests the very reading. other: it tests the time with another reading, which is earlier.
 	same, other bool
+	earlier     ssa.Instruction
 }
 
 // clockTest looks at what a branch's condition is computed from in its function.
@@ -22,18 +23,18 @@ func (e *Effects) clockTest(branch *ssa.If, reading, until ssa.Value) clockGuard
 	if s.seen[reading] || s.seen[e.readOnce(reading)] {
 		return clockGuard{same: true}
 	}
-	if !s.clock {
+	if s.clock == nil {
 		return clockGuard{}
 	}
 	for v := range s.seen {
 		if e.sameTime(v, until) {
-			return clockGuard{other: true}
+			return clockGuard{other: true, earlier: s.clock}
 		}
 	}
 	for _, d := range e.DepsOf(branch.Parent(), branch.Cond).Places {
 		for _, t := range e.DepsOf(branch.Parent(), until).Places {
 			if d.Object == t.Object && d.Path != "" && d.Path == t.Path {
-				return clockGuard{other: true}
+				return clockGuard{other: true, earlier: s.clock}
 			}
 		}
 	}
@@ -85,7 +86,7 @@ func samePath(a, b ssa.Value, depth int) bool {
 type slice struct {
 	e     *Effects
 	seen  map[ssa.Value]bool
-	clock bool // a reading of the clock takes part
+	clock ssa.Instruction // a reading of the clock that takes part
 }
 
 func (s *slice) back(v ssa.Value) {
@@ -95,7 +96,7 @@ func (s *slice) back(v ssa.Value) {
 	s.seen[v] = true
 	if call, ok := v.(*ssa.Call); ok {
 		if t := program.Target(call); t != nil && isNow(t) || s.e.DepsOf(call.Parent(), call).Now {
-			s.clock = true
+			s.clock = call
 		}
 	}
 	if alloc, ok := v.(*ssa.Alloc); ok {

@@ -31,9 +31,9 @@ func (e *Effects) EmptyWaits() []*ssa.Call {
 	return out
 }
 
-// LateInformer is an informer that is asked of a factory after the factory was started, and that nothing starts.
+// LateInformer is an informer that is asked of a factory after the factory was started, or of one that never is: nothing starts it.
 type LateInformer struct {
-	// Ask is the call of Informer or Lister, Start the start before it.
+	// Ask is the call of Informer or Lister, Start the start before it; nil where there is none.
 	Ask, Start *ssa.Call
 	// What spells the informer, such as Core().V1().Pods().
 	What string
@@ -44,9 +44,6 @@ func (e *Effects) LateInformers() []LateInformer {
 	var out []LateInformer
 	for fn := range e.reviewed() {
 		starts := factoryStarts(fn)
-		if len(starts) == 0 {
-			continue
-		}
 		for site := range program.Sites(fn) {
 			ask, ok := site.(*ssa.Call)
 			if !ok {
@@ -58,6 +55,8 @@ func (e *Effects) LateInformers() []LateInformer {
 			}
 			if start := e.onlyStartedBefore(fn, starts, ask, factory); start != nil && !askedEarlier(fn, start, factory, what) {
 				out = append(out, LateInformer{Ask: ask, Start: start, What: what})
+			} else if neverStarted(fn, starts, ask, factory) {
+				out = append(out, LateInformer{Ask: ask, What: what})
 			}
 		}
 	}
@@ -137,14 +136,14 @@ func (e *Effects) onlyStartedBefore(fn *ssa.Function, starts []*ssa.Call, ask *s
 			before = start
 		}
 	}
-	if before == nil || handsFactoryOn(fn, before, factory) {
+	if before == nil || handsFactoryOn(factory) {
 		return nil
 	}
 	return before
 }
 
 // handsFactoryOn tells whether a factory is no local variable of the function, or is given to anybody.
-func handsFactoryOn(fn *ssa.Function, start *ssa.Call, factory ssa.Value) bool {
+func handsFactoryOn(factory ssa.Value) bool {
 	call, ok := factory.(*ssa.Call)
 	if !ok {
 		return true // a field or a parameter: others may start it again
@@ -153,6 +152,25 @@ func handsFactoryOn(fn *ssa.Function, start *ssa.Call, factory ssa.Value) bool {
 		site, ok := ref.(ssa.CallInstruction)
 		return !ok || program.Receiver(site) != call
 	})
+}
+
+// neverStarted tells whether a lister is asked of a factory that the function makes for itself, and that nothing starts, nor any of its
+// informers.
+func neverStarted(fn *ssa.Function, starts []*ssa.Call, lister *ssa.Call, factory ssa.Value) bool {
+	if program.Target(lister).Name() != "Lister" || handsFactoryOn(factory) {
+		return false
+	}
+	if slices.ContainsFunc(starts, func(start *ssa.Call) bool { return program.Receiver(start) == factory }) {
+		return false
+	}
+	for site := range program.Sites(fn) {
+		if ask, ok := site.(*ssa.Call); ok {
+			if other, _ := askedOf(ask); other == factory && runByHand(ask, 0) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // askedEarlier tells whether the same informer was asked of the factory before its start.

@@ -3,8 +3,10 @@
 package effects
 
 import (
+	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -35,6 +37,8 @@ type Wait struct {
 	Reading ssa.Value
 	// Test is the branch that compares the same time with an earlier reading; nil if nothing does.
 	Test *ssa.If
+	// Earlier is that reading.
+	Earlier ssa.Instruction
 }
 
 // Waits returns the remaining times of own code that nothing keeps above zero, in source order.
@@ -79,8 +83,8 @@ func waitUse(instr ssa.Instruction) (WaitKind, ssa.Value) {
 		name, _ := fieldOf(f.X.Type(), f.Field)
 		switch {
 		case name == "RequeueAfter" && program.IsNamed(f.X.Type(), "sigs.k8s.io/controller-runtime/pkg/reconcile", "Result"):
-			if comparedField(f) {
-				return "", nil // what is stored is looked at once more
+			if comparedField(f) || requeued(f) {
+				return "", nil // what is stored is looked at once more, or less than nothing is a requeue as well
 			}
 			return Requeue, x.Val
 		case name == "GracePeriodSeconds" && (program.IsNamed(f.X.Type(), metaPath, "DeleteOptions") || typeOf(f.X) == "DeleteOptions"):
@@ -107,6 +111,30 @@ func waitUse(instr ssa.Instruction) (WaitKind, ssa.Value) {
 }
 
 func isDuration(t types.Type) bool { return program.IsNamed(t, "time", "Duration") }
+
+// requeued tells whether the field Requeue of the same result is set: it counts where RequeueAfter is zero or less.
+// Source: controller-runtime, Controller.reconcileHandler.
+func requeued(f *ssa.FieldAddr) bool {
+	for _, ref := range refs(f.X) {
+		other, ok := ref.(*ssa.FieldAddr)
+		if !ok || other.Field == f.Field {
+			continue
+		}
+		if name, _ := fieldOf(other.X.Type(), other.Field); name == "Requeue" && slices.ContainsFunc(refs(other), isTrueStore) {
+			return true
+		}
+	}
+	return false
+}
+
+func isTrueStore(instr ssa.Instruction) bool {
+	st, ok := instr.(*ssa.Store)
+	if !ok {
+		return false
+	}
+	c, isConst := st.Val.(*ssa.Const)
+	return isConst && c.Value != nil && constant.BoolVal(c.Value)
+}
 
 // comparedField tells whether the field of a local variable is compared with something.
 func comparedField(f *ssa.FieldAddr) bool {
@@ -325,7 +353,7 @@ func (w *waitWalk) found(difference, until, reading ssa.Value) {
 				return // tested with this very reading
 			}
 			if g.other {
-				wait.Test = branch
+				wait.Test, wait.Earlier = branch, g.earlier
 			}
 		}
 	}

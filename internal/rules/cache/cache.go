@@ -23,4 +23,5 @@ var Rules = []*rule.Rule{
 	readAfterWrite,
 	beforeStart,
 	existsUnseen,
+	storeWritten,
 }

@@ -38,6 +38,9 @@ func checkAdmissions(pass *rule.Pass) {
 		if entry == nil || !pass.Reviewed(fn) {
 			continue // no webhook leads here: elsewhere a refusal is looked at again with the next event
 		}
+		if !pass.Strict && pass.Effects.AdmitsPods(entry.Func) {
+			continue // a controller makes what was refused again, when the cache has caught up
+		}
 		var cached []effects.Refusal
 		for _, r := range pass.Effects.Refusals(fn) {
 			// Of its content a cache lags behind by milliseconds, and most of it refuses either way.
@@ -73,10 +76,10 @@ func reportRefusal(pass *rule.Pass, fn *ssa.Function, entry *program.Entry, all 
 		}
 	}
 	kind := readKind(r.Read)
-	severity, reason := finding.High, "what was created a moment ago is refused"
+	severity, reason := finding.Medium, "what was created a moment ago is refused, until somebody asks again"
 	how := fmt.Sprintf("a %s that the cache does not have yet is refused as missing", kind)
 	if !r.Missing {
-		severity, reason = finding.Medium, "the content must have changed within the lag of the watch"
+		reason = "the content must have changed within the lag of the watch"
 		how = fmt.Sprintf("what it says of the %s may be over", kind)
 	}
 	related := []rule.Related{}

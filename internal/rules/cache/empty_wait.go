@@ -35,6 +35,10 @@ func reportEmptyWait(pass *rule.Pass, wait *ssa.Call) {
 func reportLate(pass *rule.Pass, late effects.LateInformer) {
 	fn := late.Ask.Parent()
 	where := pass.Where(fn)
+	if late.Start == nil {
+		reportUnstarted(pass, late, where)
+		return
+	}
 	s := rule.NewScenario()
 	a := s.Actor(where.Actor(fn), where.Runs())
 	a.Step(late.Start.Pos(), "starts the factory", "what was asked of it so far runs")
@@ -48,5 +52,23 @@ func reportLate(pass *rule.Pass, late effects.LateInformer) {
 		Related:  []rule.Related{{Func: late.Start.Parent(), Pos: late.Start.Pos(), Message: "the factory is started here"}},
 		Scenario: s,
 		Fix:      rule.Fix{Description: "ask before the factory is started, or start it again", Sketch: "factory.Start(stop) // starts what was asked since"},
+	})
+}
+
+// reportUnstarted tells of a lister of a factory that nothing starts.
+func reportUnstarted(pass *rule.Pass, late effects.LateInformer, where rule.Where) {
+	fn := late.Ask.Parent()
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(fn), where.Runs())
+	a.Step(late.Ask.Pos(), "asks a factory of its own for "+late.What+"Lister", "a new informer, which nothing starts")
+	a.Step(late.Ask.Pos(), "reads through the lister", "nothing: no list has been made, and none will be")
+	s.Outcome("what is there counts as missing, each time")
+	pass.Report(rule.Report{
+		Func: fn, Pos: pass.Program.Start(late.Ask), Severity: finding.High, Reason: "it is the same each time",
+		Message: fmt.Sprintf("%s asks for %sLister of a factory that it makes and nobody starts: the lister never has anything", program.Name(fn), late.What),
+		About:   "unstarted " + late.What,
+		Domain:  where.Domain, Proof: where.Proof,
+		Scenario: s,
+		Fix:      rule.Fix{Description: "start the factory and wait for it before the first read", Sketch: "factory.Start(stop)\nfactory.WaitForCacheSync(stop)"},
 	})
 }

@@ -23,4 +23,5 @@ var Rules = []*rule.Rule{
 	swapped,
 	unit,
 	lateCap,
+	spentTimer,
 }

@@ -39,9 +39,9 @@ func checkRemaining(pass *rule.Pass) {
 	}
 }
 
-// atOnce tells whether the second reading of the clock follows the test with nothing to wait for in between.
+// atOnce tells whether the second reading of the clock follows the tested one with nothing in sight to wait for in between.
 func atOnce(pass *rule.Pass, w effects.Wait) bool {
-	return w.Test != nil && !pass.Effects.WorksBetween(w.Test, w.Difference.(ssa.Instruction))
+	return w.Test != nil && (w.Earlier.Parent() != w.Difference.Parent() || !pass.Effects.WorksBetween(w.Earlier, w.Difference.(ssa.Instruction)))
 }
 
 // meaning is what zero or less does.
@@ -68,8 +68,9 @@ func reportRemaining(pass *rule.Pass, w effects.Wait) {
 	s := rule.NewScenario()
 	a := s.Actor("goroutine of "+program.Name(fn), program.Name(r.Func))
 	if w.Test != nil {
+		r.Severity, r.Reason = finding.Medium, "the time must run out during the calls between the two readings"
 		if atOnce(pass, w) {
-			r.Severity, r.Reason = finding.Medium, "the two readings follow close upon each other"
+			r.Reason = "the two readings follow close upon each other"
 		}
 		r.Message = fmt.Sprintf("%s is computed from a second reading of the clock, after the test at %s; %s", w.Kind, p.At(testPos(w.Test)), meaning[w.Kind])
 		r.Related = append(r.Related, rule.Related{Func: w.Test.Parent(), Pos: testPos(w.Test), Message: "the time is tested here with an earlier reading"})

@@ -33,6 +33,11 @@ func checkUnit(pass *rule.Pass) {
 			reportBare(pass, n)
 		}
 	}
+	for _, n := range pass.Effects.TinyDurations() {
+		if pass.Reviewed(n.At.Parent()) {
+			reportTiny(pass, n)
+		}
+	}
 }
 
 func reportSquared(pass *rule.Pass, s effects.Squared) {
@@ -79,5 +84,24 @@ func reportBare(pass *rule.Pass, n effects.BareNumber) {
 		Related:  []rule.Related{{Func: n.Use.Parent(), Pos: effects.Position(n.Use), Message: "used as a duration here"}},
 		Scenario: sc,
 		Fix:      rule.Fix{Description: "Multiply the number by its unit.", Sketch: "time.Duration(" + n.Of + ") * " + units[n.Unit]},
+	})
+}
+
+func reportTiny(pass *rule.Pass, n effects.TinyDuration) {
+	fn := n.At.Parent()
+	where := pass.Where(fn)
+	pos, number := effects.Position(n.At), fmt.Sprint(n.Value.Nanoseconds())
+	sc := rule.NewScenario()
+	a := sc.Actor(where.Actor(fn), where.Runs())
+	a.Step(pos, "gives "+number+" as a duration", n.Value.String())
+	a.Step(effects.Position(n.Use), "uses it", n.Value.String()+" are over at once, and no second")
+	sc.Outcome("what should take %s of some unit takes no time", number)
+	pass.Report(rule.Report{
+		Func: fn, Pos: pos, Severity: finding.High, Reason: "each run computes it so",
+		Message: fmt.Sprintf("%s gives %s as a duration without a unit: that is %s, over at once", program.Name(fn), number, n.Value),
+		About:   "unit of " + number, Domain: where.Domain, Proof: where.Proof,
+		Related:  []rule.Related{{Func: n.Use.Parent(), Pos: effects.Position(n.Use), Message: "used as a duration here"}},
+		Scenario: sc,
+		Fix:      rule.Fix{Description: "Multiply the number by its unit.", Sketch: number + " * time.Second"},
 	})
 }
