@@ -47,7 +47,7 @@ func (e *Effects) Waits() []Wait {
 	for fn := range e.reviewed() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
-				if kind, v := waitUse(instr); v != nil {
+				if kind, v := waitUse(instr); v != nil && !(kind == Requeue && requeued(instr)) {
 					w := &waitWalk{e: e, kind: kind, use: instr, seen: make(map[ssa.Value]bool)}
 					w.value(v)
 					out = append(out, w.out...)
@@ -83,8 +83,8 @@ func waitUse(instr ssa.Instruction) (WaitKind, ssa.Value) {
 		name, _ := fieldOf(f.X.Type(), f.Field)
 		switch {
 		case name == "RequeueAfter" && program.IsNamed(f.X.Type(), "sigs.k8s.io/controller-runtime/pkg/reconcile", "Result"):
-			if comparedField(f) || requeued(f) {
-				return "", nil // what is stored is looked at once more, or less than nothing is a requeue as well
+			if comparedField(f) {
+				return "", nil // what is stored is looked at once more
 			}
 			return Requeue, x.Val
 		case name == "GracePeriodSeconds" && (program.IsNamed(f.X.Type(), metaPath, "DeleteOptions") || typeOf(f.X) == "DeleteOptions"):
@@ -112,9 +112,10 @@ func waitUse(instr ssa.Instruction) (WaitKind, ssa.Value) {
 
 func isDuration(t types.Type) bool { return program.IsNamed(t, "time", "Duration") }
 
-// requeued tells whether the field Requeue of the same result is set: it counts where RequeueAfter is zero or less.
+// requeued tells whether the field Requeue is set in the result whose RequeueAfter an instruction stores: it counts where RequeueAfter is zero or less.
 // Source: controller-runtime, Controller.reconcileHandler.
-func requeued(f *ssa.FieldAddr) bool {
+func requeued(use ssa.Instruction) bool {
+	f := use.(*ssa.Store).Addr.(*ssa.FieldAddr)
 	for _, ref := range refs(f.X) {
 		other, ok := ref.(*ssa.FieldAddr)
 		if !ok || other.Field == f.Field {

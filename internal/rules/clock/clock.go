@@ -24,4 +24,5 @@ var Rules = []*rule.Rule{
 	unit,
 	lateCap,
 	spentTimer,
+	zeroBackoff,
 }
