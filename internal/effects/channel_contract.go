@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -38,7 +39,7 @@ func (e *Effects) BrokenContract(wait *ChannelOp) *Broken {
 		return nil
 	}
 	g, ok := e.onlyGoroutine(signals)
-	if !ok || g.Start == nil || InLoop(g.Start) || e.Reach(g.Func)[wait.Func] || !e.waitsBehind(g, wait) {
+	if !ok || g.Start == nil || InLoop(g.Start) || runsAgain(g.Start) || e.Reach(g.Func)[wait.Func] || !e.waitsBehind(g, wait) {
 		return nil
 	}
 	at := make(map[ssa.Instruction]bool)
@@ -53,10 +54,16 @@ func (e *Effects) BrokenContract(wait *ChannelOp) *Broken {
 		return nil
 	}
 	exit := c.exit(g.Func, start)
-	if exit == nil {
+	if exit == nil || e.contradict(exit.Block(), wait.Instr.Block()) {
 		return nil
 	}
 	return &Broken{Wait: wait, Channel: wait.Channels[0], Answerer: g, In: exit.Parent(), Exit: exit, Signals: own}
+}
+
+// runsAgain tells whether a goroutine is a library's loop, which runs what it was given again after it returned.
+func runsAgain(start ssa.CallInstruction) bool {
+	row := program.Model(start)
+	return row != nil && row.Effect == kube.Block && !row.GivesUp
 }
 
 // waitsBehind tells whether the wait surely concerns this start of the goroutine: both stand in one function, or the

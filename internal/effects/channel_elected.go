@@ -26,6 +26,9 @@ type ElectedReceiver struct {
 // ElectedReceivers lists these sends, one a channel, in source order of the channels.
 func (e *Effects) ElectedReceivers() []ElectedReceiver {
 	var out []ElectedReceiver
+	if e.managerElected() {
+		return nil
+	}
 	sources := e.channelSources()
 	for _, c := range e.Channels().All {
 		receive, leader := e.leaderReceives(c, sources[c])
@@ -101,6 +104,13 @@ func (e *Effects) everyControllerElected() *program.Proof {
 		}
 	}
 	return proof
+}
+
+// managerElected tells whether a manager is made by who leads: all that it runs, elected or not, is on one replica then.
+func (e *Effects) managerElected() bool {
+	return slices.ContainsFunc(e.Program.Managers, func(m *program.Manager) bool {
+		return !e.Program.InTest(m.Site.Parent()) && e.Program.DomainAt(m.Site).Has(program.LeaderOnly)
+	})
 }
 
 // someUnelected tells whether own code says of some controller, or of all, whether it needs to be elected: it may start its

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -61,6 +62,15 @@ func (e *Effects) Clears(fn *ssa.Function, field program.FieldKey) bool {
 		}
 	}
 	return false
+}
+
+// Replaces tells whether a function that closes the channel of a field puts something else there on each way on.
+func (e *Effects) Replaces(cl *ChannelOp, field program.FieldKey) bool {
+	w := &Paths{Ends: func(instr ssa.Instruction) bool {
+		store, ok := instr.(*ssa.Store)
+		return ok && slices.Contains(e.Program.FieldStores(field), store)
+	}}
+	return !cl.Deferred && w.ExitAfter(cl.Instr) == nil
 }
 
 // RunsOnce tells whether a function is run by a sync.Once.

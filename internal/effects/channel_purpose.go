@@ -12,7 +12,7 @@ import (
 
 // BlocksOnPurpose tells whether a lone receive is another way to write select{}: it keeps alive what its function has set
 // up. Either the channel is made as one that nobody can send to or close, or it is the last deed of code that runs once
-// and the function shows the channel to nobody.
+// and the function shows the channel to nobody. What it does in goroutines goes on meanwhile.
 func (e *Effects) BlocksOnPurpose(op *ChannelOp) bool {
 	if op.Kind != ChannelReceive || !op.Alone() || len(op.Channels) != 1 {
 		return false
@@ -27,7 +27,15 @@ func (e *Effects) BlocksOnPurpose(op *ChannelOp) bool {
 	if madeToWait(c.Make, op.Instr) {
 		return true
 	}
-	return c.Func() == op.Func && !c.ForeignSends && len(c.Ops) == 1 && !WorksBehind(op.Instr) && !e.repeatsFor(op)
+	return c.Func() == op.Func && !c.ForeignSends && len(c.Ops) == 1 && (!WorksBehind(op.Instr) || e.endlessBefore(op)) && !e.repeatsFor(op)
+}
+
+// endlessBefore tells whether a function has started a goroutine that never ends before it waits: what comes behind the wait
+// is not meant to run.
+func (e *Effects) endlessBefore(op *ChannelOp) bool {
+	return slices.ContainsFunc(e.Program.CallsFrom(op.Func), func(edge program.Edge) bool {
+		return edge.How == program.Starts && Before(edge.Site, op.Instr) && e.Goroutines().EndlessIn(edge.Callee) != nil
+	})
 }
 
 // madeToWait tells whether a channel is made right before the receive from it, for nothing else, and what it would give is

@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -24,24 +25,25 @@ func (e *Effects) GoroutinesOf(fn *ssa.Function) []Goroutine {
 	}
 	var out []Goroutine
 	seen := map[*ssa.Function]bool{fn: true}
-	for queue := []*ssa.Function{fn}; len(queue) > 0; queue = queue[1:] {
-		at := queue[0]
-		callers := e.Program.Callers(at)
-		entered := len(callers) == 0
-		for _, edge := range callers {
-			if edge.How == program.Starts {
-				out = append(out, Goroutine{at, edge.Site})
-				continue
-			}
-			if caller := edge.Caller(); !seen[caller] {
-				seen[caller] = true
-				queue = append(queue, caller)
-			}
-		}
-		if entered {
+	entered := func(at *ssa.Function) {
+		if len(e.Program.Callers(at)) == 0 {
 			out = append(out, Goroutine{Func: at})
 		}
 	}
+	entered(fn)
+	e.Program.Backwards(fn, func(edge program.Edge) bool {
+		if edge.How == program.Starts {
+			if g := (Goroutine{edge.Callee, edge.Site}); !slices.Contains(out, g) {
+				out = append(out, g)
+			}
+			return false
+		}
+		if caller := edge.Caller(); !seen[caller] {
+			seen[caller] = true
+			entered(caller)
+		}
+		return true
+	})
 	if e.conc.roots == nil {
 		e.conc.roots = make(map[*ssa.Function][]Goroutine)
 	}
@@ -83,17 +85,19 @@ func (e *Effects) MayRun(site ssa.CallInstruction, set map[*ssa.Function]bool) b
 }
 
 // OncePerProcess tells whether fn runs only on behalf of the start of the process or of what lives as long as it does: what
-// it leaves behind is left once. Code that nothing is known to enter counts as run often.
+// it leaves behind is left once. Code that nothing is known to enter, or tests alone, counts as run often.
 func (e *Effects) OncePerProcess(fn *ssa.Function) bool {
-	entries := e.Program.EntriesOf(fn)
-	for _, entry := range entries {
+	once := false
+	for _, entry := range e.Program.EntriesOf(fn) {
 		switch entry.Kind {
+		case program.EntryTest:
 		case program.EntryMain, program.EntryRunnable, program.EntryElected:
+			once = true
 		default:
 			return false
 		}
 	}
-	return len(entries) > 0
+	return once
 }
 
 // NilField tells whether a channel operand is read from an unexported field of own code that nothing ever sets.

@@ -92,6 +92,9 @@ func (e *Effects) unlocked(send *ChannelOp, cl lockedClose) (UnlockedSend, bool)
 	if send.Func == cl.op.Func {
 		return UnlockedSend{}, false // one function orders the two itself
 	}
+	if e.ofNew(send.Value) {
+		return UnlockedSend{}, false // who makes it decides when others can close it
+	}
 	locks := e.Memory().Locks
 	origins := e.originsIn(send.Value)
 	if !slices.ContainsFunc(origins, func(v ssa.Value) bool { return e.keptAt(v) == cl.kept }) {
@@ -128,6 +131,39 @@ func readsMemory(v ssa.Value) bool {
 		return x.Op == token.MUL
 	}
 	return false
+}
+
+// ofNew tells whether a value is a field of what a constructor has just made for its function: it looks nothing up.
+func (e *Effects) ofNew(v ssa.Value) bool {
+	load, ok := v.(*ssa.UnOp)
+	if !ok {
+		return false
+	}
+	field, ok := load.X.(*ssa.FieldAddr)
+	if !ok {
+		return false
+	}
+	for _, made := range madeAs(field.X) {
+		call, ok := made.(*ssa.Call)
+		if !ok {
+			return false
+		}
+		makers := e.Program.Static(call)
+		if len(makers) == 0 || slices.ContainsFunc(makers, func(maker *ssa.Function) bool { return !returnsOwn(maker) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// madeAs returns what a value is: what was stored in the local variable that it was read from, or the value.
+func madeAs(v ssa.Value) []ssa.Value {
+	if load, ok := v.(*ssa.UnOp); ok && load.Op == token.MUL {
+		if cell, ok := load.X.(*ssa.Alloc); ok {
+			return storedIn(cell)
+		}
+	}
+	return []ssa.Value{v}
 }
 
 // keptAt returns the field or variable that a channel is kept in: for one of a map or slice, its elements; for the key of

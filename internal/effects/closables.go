@@ -26,7 +26,7 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 		return Resource{}, false
 	}
 	if !g.p.OwnPackage(target.Pkg()) {
-		return Resource{What: nameOfType(firstResult(call)), Stop: stop.Name()}, opens(target)
+		return Resource{What: nameOfType(firstResult(call)), Stop: stop.Name(), Idle: strings.HasPrefix(target.Name(), "New")}, opens(target)
 	}
 	for _, callee := range g.p.Static(call) {
 		if g.opensWithin(callee, g.p.Method(firstResult(call), stop.Name())) {

@@ -3,6 +3,8 @@
 package effects
 
 import (
+	"slices"
+
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
@@ -12,9 +14,24 @@ type CondCall struct {
 	Instr  ssa.Instruction
 	Method string // Wait, Signal, Broadcast
 	Place  string
-	Func   *ssa.Function
+	// On is the condition variable.
+	On   ssa.Value
+	Func *ssa.Function
 	// Value is set when the method is taken as a value to be called elsewhere.
 	Value bool
+}
+
+// Woken tells whether somebody wakes those who wait for a condition variable, under this name of it or under another.
+func (e *Effects) Woken(wait CondCall) bool {
+	from := e.Program.Sources(wait.On)
+	return slices.ContainsFunc(e.Conds(), func(c CondCall) bool {
+		if c.Method == "Wait" {
+			return false
+		}
+		return c.Place == wait.Place || from.Partial || slices.ContainsFunc(e.Program.Sources(c.On).Values, func(v ssa.Value) bool {
+			return slices.Contains(from.Values, v)
+		})
+	})
 }
 
 // Conds returns all uses of condition variables in own code, in source order.
@@ -31,12 +48,12 @@ func (e *Effects) Conds() []CondCall {
 					recv := program.Receiver(x)
 					target := program.Target(x)
 					if target != nil && recv != nil && program.IsNamed(recv.Type(), "sync", "Cond") {
-						out = append(out, CondCall{x, target.Name(), e.Variable(recv), fn, false})
+						out = append(out, CondCall{x, target.Name(), e.Variable(recv), recv, fn, false})
 					}
 				case *ssa.MakeClosure:
 					bound := x.Fn.(*ssa.Function)
 					if len(x.Bindings) == 1 && bound.Synthetic != "" && program.IsNamed(x.Bindings[0].Type(), "sync", "Cond") {
-						out = append(out, CondCall{x, program.Name(bound), e.Variable(x.Bindings[0]), fn, true})
+						out = append(out, CondCall{x, program.Name(bound), e.Variable(x.Bindings[0]), x.Bindings[0], fn, true})
 					}
 				}
 			}

@@ -21,6 +21,7 @@ type Spawn struct {
 type Goroutines struct {
 	p        *program.Program
 	contexts *Contexts
+	channels func() *Channels
 	Spawns   []Spawn
 	endless  map[*ssa.Function]*Endless
 	asking   map[*ssa.Function]bool
@@ -39,7 +40,7 @@ type Goroutines struct {
 // Goroutines returns the goroutines of the program, in source order.
 func (e *Effects) Goroutines() *Goroutines {
 	if e.goroutines == nil {
-		g := &Goroutines{p: e.Program, contexts: e.Contexts(), endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool),
+		g := &Goroutines{p: e.Program, contexts: e.Contexts(), channels: e.Channels, endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool),
 			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool), handsOpen: make(map[*ssa.Function]Resource)}
 		for _, fn := range e.Program.Funcs {
 			for _, edge := range e.Program.CallsFrom(fn) {
@@ -259,8 +260,9 @@ func (g *Goroutines) open(ch ssa.Value) bool {
 		if isGlobal(src, "k8s.io/apimachinery/pkg/util/wait", "NeverStop") {
 			continue
 		}
-		if _, made := src.(*ssa.MakeChan); !made || g.closedSomewhere(src) || leavesProgram(g.p, src) {
-			return false
+		made, ok := src.(*ssa.MakeChan)
+		if !ok || g.closedSomewhere(made) || g.channels().byMake[made].ForeignSends {
+			return false // somebody closes it, or a library may
 		}
 	}
 	return true
@@ -317,22 +319,6 @@ func (g *Goroutines) noteClose(ch ssa.Value) {
 		}
 		g.unknownClosed[src.Type().String()] = true
 	}
-}
-
-// leavesProgram tells whether a channel is handed to code outside of the program, which may close it.
-func leavesProgram(p *program.Program, made ssa.Value) bool {
-	refs := made.Referrers()
-	if refs == nil {
-		return true
-	}
-	for _, ref := range *refs {
-		if site, ok := ref.(ssa.CallInstruction); ok {
-			if _, builtin := site.Common().Value.(*ssa.Builtin); !builtin && len(p.Callees(site)) == 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // WaitsForNothing recognises a goroutine whose only way out is the end of a context that nothing ends: some caller of the

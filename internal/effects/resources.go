@@ -27,6 +27,8 @@ type Resource struct {
 	Stop string
 	// Body is set for an HTTP response, of which the body is to be closed.
 	Body bool
+	// Idle is set for a library's client that opens its connections when it is first used.
+	Idle bool
 }
 
 // Leak is a way out of the function that leaves a resource running.
@@ -145,7 +147,7 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 		return nil
 	}
 	holders := besides(r)
-	first := leakPoint{block: r.Site.Block()}
+	first := leakPoint{block: r.Site.Block(), idle: r.Idle}
 	seen := make(map[leakPoint]bool)
 	queue := []leakPoint{first}
 	for len(queue) > 0 {
@@ -174,6 +176,10 @@ func (g *Goroutines) LeakOf(r Resource) *Leak {
 type leakPoint struct {
 	block   *ssa.BasicBlock
 	failure ssa.Value
+	// idle is set until a client that connects when it is first used may have done so; attempt is the error of the call
+	// that tried to connect it.
+	idle    bool
+	attempt ssa.Value
 }
 
 // through walks a block from an instruction on. It returns the return that leaves the resource running, or the call that
@@ -181,7 +187,13 @@ type leakPoint struct {
 func (g *Goroutines) through(at *leakPoint, from int, names, holders []ssa.Value, opens ssa.Instruction) (ssa.Instruction, bool) {
 	for _, instr := range at.block.Instrs[from:] {
 		if instr == opens && at.failure == nil {
+			if at.idle {
+				return nil, false
+			}
 			return instr, false
+		}
+		if used, attempt := use(instr, names); used && at.idle {
+			at.idle, at.attempt = false, attempt
 		}
 		if failure := g.failureOf(instr, names); failure != nil {
 			at.failure = failure
@@ -191,10 +203,10 @@ func (g *Goroutines) through(at *leakPoint, from int, names, holders []ssa.Value
 			return nil, false
 		}
 		if ret, ok := instr.(*ssa.Return); ok {
-			if at.failure == nil || hands(ret, at.failure) {
+			if !at.idle && (at.failure == nil || hands(ret, at.failure)) {
 				return ret, false
 			}
-			return nil, false // the callee has it, as far as is known
+			return nil, false // nothing is open yet; or the callee has it, as far as is known
 		}
 	}
 	return nil, true
@@ -203,7 +215,13 @@ func (g *Goroutines) through(at *leakPoint, from int, names, holders []ssa.Value
 // next returns the point behind a branch; ok is false where the resource was not made or has ended, or where a callee has
 // taken it.
 func (at leakPoint) next(succ int, r Resource, names []ssa.Value) (leakPoint, bool) {
-	point := leakPoint{at.block.Succs[succ], at.failure}
+	point := leakPoint{at.block.Succs[succ], at.failure, at.idle, at.attempt}
+	if impossible(at.block, succ) {
+		return point, false
+	}
+	if failed(at.block, succ, at.attempt) {
+		point.idle, point.attempt = true, nil
+	}
 	if failed(at.block, succ, r.Err) || failed(at.block, succ, r.Found) || endedOn(at.block, succ, names) {
 		return point, false
 	}

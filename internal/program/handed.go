@@ -204,3 +204,32 @@ func (p *Program) handOver(e Edge, f frame, budget int) (found map[*ssa.Function
 	}
 	return found, steps
 }
+
+// Backwards walks from fn over its callers, breadth-first, and calls visit for each edge on the way; where visit says so, it
+// goes on to the callers of the caller. What a helper was given leads back to those who gave it.
+func (p *Program) Backwards(fn *ssa.Function, visit func(Edge) bool) {
+	type at struct {
+		fn *ssa.Function
+		h  handed
+	}
+	seen := map[at]bool{{fn: fn}: true}
+	frames := make(map[*ssa.Function]int)
+	for queue := []at{{fn: fn}}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		for _, e := range p.calls.to[s.fn] {
+			h, exists := p.through(e, s.h)
+			if !exists || !visit(e) {
+				continue
+			}
+			if h.param != nil {
+				if frames[e.Caller()]++; frames[e.Caller()] > maxFrames {
+					h = handed{}
+				}
+			}
+			if n := (at{e.Caller(), h}); !seen[n] {
+				seen[n] = true
+				queue = append(queue, n)
+			}
+		}
+	}
+}

@@ -20,7 +20,10 @@ func (p *Program) Idle(fn *ssa.Function) bool {
 	if pkg := p.Package(fn); pkg == nil || pkg.IllTyped {
 		return false // not all calls are known
 	}
-	return !token.IsExported(fn.Name()) || fn.Signature.Recv() == nil && p.Linked(fn)
+	if recv := fn.Signature.Recv(); recv != nil && token.IsExported(fn.Name()) && p.inInterfaces(recv.Type()) {
+		return false // who has the object in an interface may call it
+	}
+	return !token.IsExported(fn.Name()) || p.Linked(fn)
 }
 
 // Unused tells whether a function stands in a command that is shipped, and nothing in it runs the function, or the one around

@@ -10,11 +10,11 @@ import (
 	"github.com/replicavet/replicavet/internal/load"
 )
 
-// HalfRead tells whether some of a package was left out because it does not type-check: that something is missing there
-// proves nothing.
+// HalfRead tells whether some of a package was left out because it does not type-check, or uses C: that something is missing
+// there proves nothing.
 func (p *Program) HalfRead(pkg *types.Package) bool {
 	own := p.own[pkg]
-	return own != nil && own.IllTyped
+	return own != nil && (own.IllTyped || p.usesC[own])
 }
 
 // SomeHalfRead tells whether HalfRead holds for some own package: a call that is missing there may hand on anything.

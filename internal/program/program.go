@@ -71,12 +71,16 @@ type Program struct {
 	tools   map[string]bool
 	// linked says which commands a package is a part of, a bit for each.
 	linked map[*load.Package]*big.Int
+	// usesC are the packages of which some functions use C and were not read.
+	usesC map[*load.Package]bool
 	// wellTyped is the answer of WellTyped.
 	wellTyped bool
 	// values are the functions that are used as values, found when first asked for.
 	values map[*ssa.Function]bool
 	// dead answers what was asked about functions that only tests and the dead call.
 	dead map[*ssa.Function]bool
+	// boxedIn are the answers of boxers.
+	boxedIn map[*types.TypeName][]*ssa.Function
 	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
 	closing    map[*ssa.MakeChan]bool
 	closeSites []ssa.CallInstruction
@@ -103,6 +107,7 @@ func Build(code *load.Code, declared ...Declared) *Program {
 		domains:      make(map[*ssa.Function]*DomainSet),
 		gates:        make(map[*ssa.Function][]gate),
 		closing:      make(map[*ssa.MakeChan]bool),
+		usesC:        make(map[*load.Package]bool),
 	}
 	for _, pkg := range code.Packages {
 		p.own[pkg.Types] = pkg

@@ -35,7 +35,8 @@ func (p *Program) buildSSA() {
 		if typesMissing {
 			dropped := dropIllTyped(pkg)
 			if fake != nil && len(dropped) > 0 {
-				p.Errors = append(p.Errors, p.usesC(pkg.Path, dropped))
+				p.Errors = append(p.Errors, p.notRead(pkg.Path, dropped))
+				p.usesC[pkg] = true
 			}
 		}
 		made, err := create(p.SSA, pkg)
@@ -185,8 +186,8 @@ func (p *Program) build(pkgs []*ssa.Package) (failed map[*ssa.Package]bool) {
 	return failed
 }
 
-// usesC tells of the functions that were not read because they use C.
-func (p *Program) usesC(path string, functions []*ast.Ident) load.Error {
+// notRead tells of the functions that were not read because they use C.
+func (p *Program) notRead(path string, functions []*ast.Ident) load.Error {
 	at := p.Fset.Position(functions[0].Pos())
 	who := functions[0].Name + " uses C and was"
 	if n := len(functions) - 1; n > 0 {

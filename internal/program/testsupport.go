@@ -22,8 +22,8 @@ var testLibraries = []string{
 }
 
 // TestSupport tells whether fn stands in a package of test helpers: one of its plain files imports a testing library, or a
-// quarter of them where a command is built of the package. Benchmarks and end-to-end suites keep their helpers in such
-// packages. What commands import, too, counts for packages that no command is built of: they may ask testing.Testing.
+// quarter of them where a command is built of the package; or only such packages import it. Benchmarks and end-to-end suites
+// keep their helpers in such packages. What commands import, too, counts for packages that no command is built of: they may ask testing.Testing.
 func (p *Program) TestSupport(fn *ssa.Function) bool {
 	pkg := p.Package(fn)
 	return pkg != nil && p.support[pkg]
@@ -69,6 +69,35 @@ func (p *Program) findSupport() {
 		// One file for tests in a package that a command is built of does not make the rest of it a helper.
 		if helping > 0 && (!shipped[pkg.Path] || 4*helping >= plain) {
 			p.support[pkg] = true
+		}
+	}
+	p.spreadSupport(shipped)
+}
+
+// spreadSupport adds the packages that only helpers of tests import, where commands are built of other packages. Helpers below
+// a package are for the tests of those who use it: a library.
+func (p *Program) spreadSupport(shipped map[string]bool) {
+	if len(shipped) == 0 {
+		return
+	}
+	importers := make(map[string][]*load.Package)
+	for _, pkg := range p.Code.Packages {
+		for _, path := range plainImports(pkg) {
+			importers[path] = append(importers[path], pkg)
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, pkg := range p.Code.Packages {
+			by := importers[pkg.Path]
+			if p.support[pkg] || pkg.Test || shipped[pkg.Path] || len(by) == 0 ||
+				slices.ContainsFunc(by, func(other *load.Package) bool {
+					return !p.support[other] || strings.HasPrefix(other.Path, pkg.Path+"/")
+				}) {
+				continue
+			}
+			p.support[pkg] = true
+			again = true
 		}
 	}
 }

@@ -151,7 +151,7 @@ func drainedTimer(p *rule.Pass, op *effects.ChannelOp) {
 		if other == op || other.Kind != effects.ChannelReceive || t == nil || p.Effects.Variable(t) != name {
 			continue
 		}
-		if !reachesUnreset(p, other, op, name) {
+		if !reachesUnreset(p, other, op, timer) {
 			continue
 		}
 		sc := rule.NewScenario()
@@ -211,15 +211,17 @@ func isTimerCall(p *rule.Pass, site ssa.CallInstruction, method, timer string) b
 		p.Effects.Variable(recv) == timer
 }
 
-// reachesUnreset tells whether control can get from the receive to the drain without setting the timer again.
-func reachesUnreset(p *rule.Pass, from, drain *effects.ChannelOp, timer string) bool {
-	hit := false
+// reachesUnreset tells whether control can get from the receive to the drain without setting the timer again, or making
+// another one.
+func reachesUnreset(p *rule.Pass, from, drain *effects.ChannelOp, of ssa.Value) bool {
+	hit, timer := false, p.Effects.Variable(of)
+	made, _ := of.(ssa.Instruction)
 	w := &effects.Paths{Ends: func(instr ssa.Instruction) bool {
 		if instr == drain.Instr {
 			hit = true
 			return true
 		}
-		if site, ok := instr.(ssa.CallInstruction); ok && isTimerCall(p, site, "Reset", timer) {
+		if site, ok := instr.(ssa.CallInstruction); ok && (instr == made || isTimerCall(p, site, "Reset", timer)) {
 			return true
 		}
 		store, ok := instr.(*ssa.Store)

@@ -24,8 +24,8 @@ func twiceAroundNil(p *rule.Pass, c *effects.Channel) bool {
 			if other == tested || other.Func == tested.Func || !other.Exact || len(other.Channels) != 1 || p.Program.InTest(other.Func) {
 				continue
 			}
-			// It clears the field itself or recovers, or one Once runs both.
-			if p.Effects.Clears(other.Func, field) || p.Effects.Recovers(other.Func) || p.Effects.RunsOnce(other.Func) && p.Effects.RunsOnce(tested.Func) {
+			// It clears the field itself, sets it anew or recovers, or one Once runs both.
+			if p.Effects.Clears(other.Func, field) || p.Effects.Replaces(other, field) || p.Effects.Recovers(other.Func) || p.Effects.RunsOnce(other.Func) && p.Effects.RunsOnce(tested.Func) {
 				continue
 			}
 			// It asks the same question, or one close is called by the other's function.

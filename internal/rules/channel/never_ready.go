@@ -92,7 +92,7 @@ func isMain(op *effects.ChannelOp) bool {
 // keepsAlive tells whether a command has started its servers and waits for the end of the process, like a last receive in
 // main.
 func keepsAlive(p *rule.Pass, op *effects.ChannelOp) bool {
-	entries := p.Program.EntriesOf(op.Func)
+	entries := slices.DeleteFunc(slices.Clone(p.Program.EntriesOf(op.Func)), func(e *program.Entry) bool { return e.Kind == program.EntryTest })
 	if len(entries) == 0 || slices.ContainsFunc(entries, func(e *program.Entry) bool { return e.Kind != program.EntryMain }) {
 		return false
 	}

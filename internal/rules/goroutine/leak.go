@@ -41,13 +41,9 @@ func leak(p *rule.Pass) {
 
 // neverSignalled tells of a wait on a condition variable that nothing wakes.
 func neverSignalled(p *rule.Pass) {
-	woken := make(map[string]bool)
-	for _, c := range p.Effects.Conds() {
-		woken[c.Place] = woken[c.Place] || c.Method == "Signal" || c.Method == "Broadcast"
-	}
 	for _, c := range p.Effects.Conds() {
 		// Somebody wakes it, or Wait is called elsewhere.
-		if woken[c.Place] || c.Method != "Wait" || c.Value || p.Program.Generated(c.Func) {
+		if c.Method != "Wait" || c.Value || p.Program.Generated(c.Func) || p.Effects.Woken(c) {
 			continue
 		}
 		name := program.Name(c.Func)
