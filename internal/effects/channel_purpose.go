@@ -30,12 +30,39 @@ func (e *Effects) BlocksOnPurpose(op *ChannelOp) bool {
 	return c.Func() == op.Func && !c.ForeignSends && len(c.Ops) == 1 && (!WorksBehind(op.Instr) || e.endlessBefore(op)) && !e.repeatsFor(op)
 }
 
-// endlessBefore tells whether a function has started a goroutine that never ends before it waits: what comes behind the wait
-// is not meant to run.
+// endlessBefore tells whether a function has started a goroutine before it waits that never ends, or ends the process: what
+// comes behind the wait is not meant to run.
 func (e *Effects) endlessBefore(op *ChannelOp) bool {
 	return slices.ContainsFunc(e.Program.CallsFrom(op.Func), func(edge program.Edge) bool {
-		return edge.How == program.Starts && Before(edge.Site, op.Instr) && e.Goroutines().EndlessIn(edge.Callee) != nil
+		if edge.How != program.Starts || !Before(edge.Site, op.Instr) {
+			return false
+		}
+		w := &Paths{Goexit: true, Ends: func(ssa.Instruction) bool { return false }}
+		return w.ExitOf(edge.Callee) == nil
 	})
+}
+
+// NothingToSay tells whether a receive is all that a method does, and another type, which calls of the same interface may mean,
+// has more to say: this one is there because the interface is.
+func (e *Effects) NothingToSay(op *ChannelOp) bool {
+	if len(op.Func.Blocks) != 1 || op.Func.Signature.Recv() == nil || !op.Alone() || last(op.Instr.Block()) == op.Instr {
+		return false
+	}
+	if slices.ContainsFunc(op.Func.Blocks[0].Instrs, func(instr ssa.Instruction) bool { return writes(instr) }) {
+		return false
+	}
+	return slices.ContainsFunc(e.Program.Callers(op.Func), func(edge program.Edge) bool {
+		return edge.Site.Common().IsInvoke() && len(e.Program.Callees(edge.Site)) > 1
+	})
+}
+
+// writes tells whether an instruction sends, stores or sets something.
+func writes(instr ssa.Instruction) bool {
+	switch instr.(type) {
+	case *ssa.Store, *ssa.Send, *ssa.MapUpdate, *ssa.Go, *ssa.Defer:
+		return true
+	}
+	return false
 }
 
 // madeToWait tells whether a channel is made right before the receive from it, for nothing else, and what it would give is

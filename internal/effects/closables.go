@@ -188,9 +188,12 @@ func nameOfType(t types.Type) string {
 	return named.Obj().Name()
 }
 
-// livesOn tells whether something that a method of a library's resource returned leaves the function: it is a part of the
-// resource, which is in use then.
-func (g *Goroutines) livesOn(names []ssa.Value) bool {
+// partsOf returns what methods of a library's resource returned: the resource is in use as long as they are.
+func (g *Goroutines) partsOf(r Resource, names []ssa.Value) []ssa.Value {
+	var out []ssa.Value
+	if r.Stop != "Close" {
+		return nil
+	}
 	for _, name := range names {
 		for _, ref := range refs(name) {
 			call, ok := ref.(*ssa.Call)
@@ -198,13 +201,13 @@ func (g *Goroutines) livesOn(names []ssa.Value) bool {
 				continue
 			}
 			for i := range max(1, call.Call.Signature().Results().Len()) {
-				if part := tupleElement(call, i); part != nil && isPart(part.Type()) && leaves(part) {
-					return true
+				if part := tupleElement(call, i); part != nil && isPart(part.Type()) {
+					out = append(out, aliases(part)...)
 				}
 			}
 		}
 	}
-	return false
+	return out
 }
 
 // isPart tells whether a value of a type can refer to what made it.
@@ -221,18 +224,10 @@ func isPart(t types.Type) bool {
 	return false
 }
 
-// leaves tells whether a value is returned, stored for others or captured.
-func leaves(v ssa.Value) bool {
-	for _, alias := range aliases(v) {
-		for _, ref := range refs(alias) {
-			switch ref.(type) {
-			case *ssa.Return, *ssa.MakeClosure:
-				return true
-			}
-			if keepsName(ref, alias) {
-				return true
-			}
-		}
-	}
-	return false
+// keptForOthers tells whether a value is stored for others or captured.
+func keptForOthers(v ssa.Value) bool {
+	return slices.ContainsFunc(refs(v), func(ref ssa.Instruction) bool {
+		_, captured := ref.(*ssa.MakeClosure)
+		return captured || keepsName(ref, v)
+	})
 }

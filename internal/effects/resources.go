@@ -140,13 +140,14 @@ func isWatch(t types.Type) bool {
 // without having stopped it or given it away; nil if there is none.
 func (g *Goroutines) LeakOf(r Resource) *Leak {
 	names := g.namesOf(r)
-	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) || r.Stop == "Close" && g.livesOn(names) {
+	parts := g.partsOf(r, names)
+	if g.keeps(r) || r.Stop == "Shutdown" && watchesHeld(r.Value) || slices.ContainsFunc(parts, keptForOthers) {
 		return nil
 	}
 	if g.deferredBefore(r, names) {
 		return nil
 	}
-	holders := besides(r)
+	holders := append(besides(r), parts...)
 	first := leakPoint{block: r.Site.Block(), idle: r.Idle}
 	seen := make(map[leakPoint]bool)
 	queue := []leakPoint{first}

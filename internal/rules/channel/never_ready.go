@@ -54,7 +54,7 @@ func receiveForEver(p *rule.Pass, c *effects.Channel) {
 			continue
 		}
 		// <-make(chan struct{}) and a last receive in main block on purpose: they keep the process alive.
-		if c.Name == "the channel" || isMain(op) || keepsAlive(p, op) || p.Effects.BlocksOnPurpose(op) {
+		if c.Name == "the channel" || isMain(op) || keepsAlive(p, op) || p.Effects.BlocksOnPurpose(op) || p.Effects.NothingToSay(op) {
 			continue
 		}
 		// Nobody is stuck in code that nobody runs.
