@@ -56,6 +56,23 @@ func (e *Effects) EndsWithLeadership(reach *InReach) bool {
 	return slices.ContainsFunc(e.Contexts().Behind(reach), func(o ContextOrigin) bool { return o.Kind == LeaderContext }) && !e.endsWithLeadership(nil)
 }
 
+// ExitsFirst tells whether the process is gone when a context in reach is over: it is the leadership's in all cases, or never
+// ends, and the process ends with its leadership.
+func (e *Effects) ExitsFirst(reach *InReach) bool {
+	leads := false
+	for _, o := range e.Contexts().Behind(reach) {
+		switch {
+		case o.Bounded || o.Cancellable || o.Deferred != nil:
+			return false
+		case o.Kind == LeaderContext:
+			leads = true
+		case o.Kind != BackgroundContext && o.Kind != DetachedContext:
+			return false
+		}
+	}
+	return leads && e.endsWithLeadership(nil)
+}
+
 // inCallback returns the calls of OnStartedLeading, and of functions that it hands its context to, that loop under a
 // context, or until the end of a stop channel, that has nothing to do with the leadership.
 func (e *Effects) inCallback(entry *program.Entry) []Overstay {

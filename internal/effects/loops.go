@@ -5,6 +5,7 @@ package effects
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -17,6 +18,9 @@ type DeafLoop struct {
 	// How says what it does, for a sentence: "sleeps", "waits for a ticker".
 	How   string
 	Reach *InReach
+	// Fails is a call under the context that the loop answers with the next round when it fails, as it does when the context
+	// is over; nil where the loop hands its context to no call.
+	Fails *ssa.Call
 }
 
 // DeafLoops returns the loops of a function that has a context and does not look at it, in order.
@@ -35,16 +39,20 @@ func (g *Goroutines) DeafLoops(fn *ssa.Function) []DeafLoop {
 			}
 			loop := LoopOf(b)
 			if _, isCall := instr.(*ssa.Call); loop == nil && isCall && how != "sleeps" {
-				out = append(out, DeafLoop{instr, how, reach}) // a helper that loops
+				out = append(out, DeafLoop{Wait: instr, How: how, Reach: reach}) // a helper that loops
 				continue
 			}
-			if loop == nil || countsDown(loop) || g.listens(loop) {
+			if loop == nil || countsDown(loop) || asks(loop) {
+				continue
+			}
+			fails, heeds := failsIn(loop, instr)
+			if heeds {
 				continue
 			}
 			for _, b := range loop {
 				told[b] = true
 			}
-			out = append(out, DeafLoop{instr, how, reach})
+			out = append(out, DeafLoop{instr, how, reach, fails})
 		}
 	}
 	return out
@@ -135,25 +143,15 @@ func stepsOn(v ssa.Value) bool {
 	return before && constant
 }
 
-// listens tells whether a loop can end with a context or a stop channel: it asks for Done or Err, receives from a channel
-// that is no timer's, or can be left after a call that was given a context or that does work of its own.
-func (g *Goroutines) listens(loop []*ssa.BasicBlock) bool {
-	inside := make(map[*ssa.BasicBlock]bool, len(loop))
+// asks tells whether a loop asks for the end of a context, or receives from a channel that is no timer's.
+func asks(loop []*ssa.BasicBlock) bool {
 	for _, b := range loop {
-		inside[b] = true
-	}
-	leaves, given := false, false
-	for _, b := range loop {
-		for _, succ := range b.Succs {
-			leaves = leaves || !inside[succ]
-		}
 		for _, instr := range b.Instrs {
 			switch x := instr.(type) {
 			case *ssa.Call:
 				if isContextMethod(x, "Done") || isContextMethod(x, "Err") {
 					return true
 				}
-				given = given || ContextArgument(x) != nil
 			case *ssa.UnOp:
 				if x.Op == token.ARROW && !timerChannel(x.X) {
 					return true
@@ -167,5 +165,43 @@ func (g *Goroutines) listens(loop []*ssa.BasicBlock) bool {
 			}
 		}
 	}
-	return leaves && given
+	return false
+}
+
+// failsIn looks at the calls of a loop that are given a context, where the loop can be left at all: heeds is set when one of
+// them may be a way out by its failure; else fails is one of them.
+func failsIn(loop []*ssa.BasicBlock, wait ssa.Instruction) (fails *ssa.Call, heeds bool) {
+	if !hasExit(loop) {
+		return nil, false
+	}
+	for _, b := range loop {
+		for _, instr := range b.Instrs {
+			call, ok := instr.(*ssa.Call)
+			if !ok || ContextArgument(call) == nil {
+				continue
+			}
+			if !waitsAgain(call, wait) {
+				return nil, true
+			}
+			fails = call
+		}
+	}
+	return fails, false
+}
+
+// hasExit tells whether a loop can be left.
+func hasExit(loop []*ssa.BasicBlock) bool {
+	return slices.ContainsFunc(loop, func(b *ssa.BasicBlock) bool {
+		return slices.ContainsFunc(b.Succs, func(succ *ssa.BasicBlock) bool { return !slices.Contains(loop, succ) })
+	})
+}
+
+// waitsAgain tells whether each way on from the failure of a call comes to a wait: the loop is not left by it.
+func waitsAgain(call *ssa.Call, wait ssa.Instruction) bool {
+	edge, ok := failureEdge(call)
+	if !ok {
+		return false // what becomes of it is not known
+	}
+	w := &Paths{Ends: func(instr ssa.Instruction) bool { return instr == wait }}
+	return w.ExitOn(edge) == nil
 }

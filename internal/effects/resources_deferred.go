@@ -4,6 +4,7 @@ package effects
 
 import (
 	"go/token"
+	"go/types"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -44,7 +45,7 @@ func ContextPiles(fn *ssa.Function) []ContextPile {
 			continue
 		}
 		d := derivationAt(site)
-		if d == nil {
+		if d == nil || fewRounds(LoopOf(site.Block())) {
 			continue
 		}
 		for _, cancel := range d.deferred {
@@ -71,6 +72,27 @@ func (g *Goroutines) deferredBefore(r Resource, names []ssa.Value) bool {
 	}
 	return false
 }
+
+// fewRounds tells whether a loop counts its rounds up to a small constant.
+func fewRounds(loop []*ssa.BasicBlock) bool {
+	for _, b := range loop {
+		for _, instr := range b.Instrs {
+			cmp, ok := instr.(*ssa.BinOp)
+			if !ok || cmp.Op != token.LSS && cmp.Op != token.LEQ {
+				continue
+			}
+			most, ok := cmp.Y.(*ssa.Const)
+			basic, isBasic := cmp.X.Type().Underlying().(*types.Basic)
+			if ok && isBasic && basic.Info()&types.IsInteger != 0 && most.Value != nil && most.Int64() <= maxRounds {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxRounds is how many rounds are few.
+const maxRounds = 20
 
 // waitsBetween tells whether control that goes from one instruction back to another waits on each way: each round takes
 // its time, and how many there are is not given by data.

@@ -29,8 +29,11 @@ func checkIgnoredCancel(pass *rule.Pass) {
 			continue
 		}
 		for _, loop := range pass.Effects.Goroutines().DeafLoops(fn) {
-			if pass.Effects.Contexts().Endless(loop.Reach) {
-				continue // nobody could end it
+			if pass.Effects.Contexts().Endless(loop.Reach) || pass.Effects.ExitsFirst(loop.Reach) {
+				continue // nobody could end it, or the process is gone by then
+			}
+			if loop.Fails != nil && !pass.Strict && (!running(pass, fn) || pass.Effects.OneShot(fn)) {
+				continue // somebody looks on when it starts
 			}
 			reportIgnored(pass, fn, loop)
 		}
@@ -66,17 +69,30 @@ func reportDeafWait(pass *rule.Pass, fn *ssa.Function, wait effects.DeafWait) {
 
 func reportIgnored(pass *rule.Pass, fn *ssa.Function, loop effects.DeafLoop) {
 	where, at := pass.Where(fn), valid(loop.Wait.Pos(), fn)
+	severity, reason := finding.High, "the loop has no other end"
+	if !endsEarlier(pass, loop.Reach) {
+		severity, reason = finding.Medium, loop.Reach.Expr+" ends with the process: what is lost is a quick shutdown"
+	}
+	message := fmt.Sprintf("the loop %s and never looks at %s; cancelling it does not end the loop.", loop.How, loop.Reach.From)
+	again := loop.How + " again"
+	var related []rule.Related
+	if loop.Fails != nil {
+		call := effects.Describe(loop.Fails)
+		message = fmt.Sprintf("the loop %s and answers each failure of %s with the next round; when %s is over, it fails for good and the loop never ends.", loop.How, call, loop.Reach.From)
+		again = call + " fails with \"context canceled\"; the loop " + again
+		related = append(related, rule.Related{Func: fn, Pos: pass.Program.Start(loop.Fails), Message: call + " fails once the context is over"})
+	}
 	s := rule.NewScenario()
 	looping := s.Actor("goroutine of "+program.Name(fn), where.Runs())
 	owner := s.Actor("owner of "+loop.Reach.Expr, "wants the work to end")
 	looping.Step(at, loop.How+" in a loop", "")
 	owner.Step(at, "cancels "+loop.Reach.Expr, loop.Reach.Expr+" is over")
-	looping.Step(at, loop.How+" again", "it did not look")
+	looping.Step(at, again, "it did not look")
 	s.Outcome("%s goes on after %s was cancelled: shutdown waits for it, or it works beside what took its place.", program.Name(fn), loop.Reach.Expr)
 	pass.Report(rule.Report{
-		Func: fn, Pos: at, Severity: finding.High, Reason: "the loop has no other end",
-		Message: fmt.Sprintf("the loop %s and never looks at %s; cancelling it does not end the loop.", loop.How, loop.Reach.From),
-		About:   loop.How, Domain: where.Domain, Proof: where.Proof, Scenario: s,
+		Func: fn, Pos: at, Severity: severity, Reason: reason,
+		Message: message,
+		About:   loop.How, Domain: where.Domain, Proof: where.Proof, Scenario: s, Related: related,
 		Fix: rule.Fix{
 			Description: "wait for the context as well",
 			Sketch:      fmt.Sprintf("select {\ncase <-%s.Done():\n\treturn\ncase <-time.After(interval):\n}", loop.Reach.Expr),
