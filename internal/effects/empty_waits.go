@@ -4,6 +4,7 @@ package effects
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -157,7 +158,7 @@ func handsFactoryOn(factory ssa.Value) bool {
 // neverStarted tells whether a lister is asked of a factory that the function makes for itself, and that nothing starts, nor any of its
 // informers.
 func neverStarted(fn *ssa.Function, starts []*ssa.Call, lister *ssa.Call, factory ssa.Value) bool {
-	if program.Target(lister).Name() != "Lister" || handsFactoryOn(factory) {
+	if program.Target(lister).Name() != "Lister" || !newFactory(factory) || handsFactoryOn(factory) {
 		return false
 	}
 	if slices.ContainsFunc(starts, func(start *ssa.Call) bool { return program.Receiver(start) == factory }) {
@@ -171,6 +172,16 @@ func neverStarted(fn *ssa.Function, starts []*ssa.Call, lister *ssa.Call, factor
 		}
 	}
 	return true
+}
+
+// newFactory tells whether a factory comes fresh from one of the functions that informer-gen writes, not from somebody who keeps it.
+func newFactory(v ssa.Value) bool {
+	call, ok := v.(*ssa.Call)
+	if !ok || call.Call.IsInvoke() {
+		return false
+	}
+	t := program.Target(call)
+	return t != nil && t.Signature().Recv() == nil && strings.HasPrefix(t.Name(), "New")
 }
 
 // askedEarlier tells whether the same informer was asked of the factory before its start.
