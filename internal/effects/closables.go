@@ -19,7 +19,10 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 		return Resource{}, false
 	}
 	if target.Signature().Recv() != nil || call.Call.IsInvoke() {
-		return g.handedOpen(call)
+		if r, ok := g.handedOpen(call); ok || g.p.OwnPackage(target.Pkg()) {
+			return r, ok
+		}
+		return dialled(call, target)
 	}
 	stop := closeMethod(firstResult(call))
 	if stop == nil {
@@ -34,6 +37,16 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 		}
 	}
 	return g.handedOpen(call)
+}
+
+// dialled returns the connection that a library's dialer makes: a method called Dial, or the like, whose first result can be
+// closed and whose last is an error.
+func dialled(call *ssa.Call, target *types.Func) (Resource, bool) {
+	results, stop := target.Signature().Results(), closeMethod(firstResult(call))
+	if stop == nil || results.Len() < 2 || !isErrorType(results.At(results.Len()-1).Type()) || !strings.HasPrefix(target.Name(), "Dial") {
+		return Resource{}, false
+	}
+	return Resource{What: nameOfType(firstResult(call)), Stop: stop.Name()}, true
 }
 
 // closeMethod returns the method by which a value is closed, or nil.

@@ -3,6 +3,7 @@
 package effects
 
 import (
+	"go/constant"
 	"go/token"
 	"slices"
 
@@ -131,13 +132,27 @@ func resultsOf(ret *ssa.Return) []ssa.Value {
 func onlyError(ret *ssa.Return) bool {
 	last := len(ret.Results) - 1
 	for i, result := range resultsOf(ret) {
-		c, isConst := result.(*ssa.Const)
-		zero := isConst && c.Value == nil
+		zero := zeroConst(result)
 		if i < last && !zero || i == last && zero {
 			return false
 		}
 	}
 	return last >= 0
+}
+
+// zeroConst tells whether a value is nil, "", 0 or false.
+func zeroConst(v ssa.Value) bool {
+	c, ok := v.(*ssa.Const)
+	if !ok || c.Value == nil {
+		return ok
+	}
+	switch c.Value.Kind() {
+	case constant.String:
+		return constant.StringVal(c.Value) == ""
+	case constant.Bool:
+		return !constant.BoolVal(c.Value)
+	}
+	return constant.Sign(c.Value) == 0
 }
 
 // outcome tells where a branch leads that tests a pending failure: failed or not; tested is false for other branches.
