@@ -3,12 +3,16 @@
 package program
 
 import (
+	"bytes"
 	"go/ast"
+	"go/format"
 	"go/token"
 	"go/types"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/replicavet/replicavet/internal/load"
 	"golang.org/x/tools/go/ast/astutil"
 	"golang.org/x/tools/go/ssa"
 )
@@ -58,6 +62,15 @@ func Statements(n ast.Node) []ast.Stmt {
 	return nil
 }
 
+// Source spells a piece of own code, as gofmt would.
+func (p *Program) Source(n ast.Node) string {
+	var out bytes.Buffer
+	if format.Node(&out, p.Fset, n) != nil {
+		return "…"
+	}
+	return out.String()
+}
+
 // TypeOf returns the type of an expression of own code, or nil.
 func (p *Program) TypeOf(expr ast.Expr) types.Type {
 	for _, pkg := range p.own {
@@ -86,34 +99,39 @@ func (p *Program) ImportName(pos token.Pos, path string) string {
 	return ""
 }
 
-// ImportStays tells whether the file around pos names the member of a package elsewhere too, so that its import stays
-// used whatever is replaced at pos.
-func (p *Program) ImportStays(pos token.Pos, pkg, member string) bool {
+// ImportUses returns where the file around pos imports a package, and how often it names it; nil where it does not import it
+// by itself.
+func (p *Program) ImportUses(pos token.Pos, path string) (spec *ast.ImportSpec, uses int) {
 	file := p.File(pos)
 	if file == nil {
-		return false
+		return nil, 0
 	}
-	for _, own := range p.own {
-		for _, f := range own.Files {
-			if f == file {
-				return namesMember(own.Info, f.Syntax, pkg, member)
-			}
+	for _, s := range file.Syntax.Imports {
+		if imported, err := strconv.Unquote(s.Path.Value); err == nil && imported == path && (s.Name == nil || token.IsIdentifier(s.Name.Name) && s.Name.Name != "_") {
+			spec = s
 		}
 	}
-	return false
+	info := p.infoOf(file)
+	if spec == nil || info == nil {
+		return nil, 0
+	}
+	ast.Inspect(file.Syntax, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if name, ok := info.Uses[id].(*types.PkgName); ok && name.Imported().Path() == path {
+				uses++
+			}
+		}
+		return true
+	})
+	return spec, uses
 }
 
-func namesMember(info *types.Info, file *ast.File, pkg, member string) bool {
-	found := false
-	ast.Inspect(file, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == member {
-			if id, ok := sel.X.(*ast.Ident); ok {
-				if name, ok := info.Uses[id].(*types.PkgName); ok && name.Imported().Path() == pkg {
-					found = true
-				}
-			}
+// infoOf returns what the checker says of a file of own code.
+func (p *Program) infoOf(file *load.File) *types.Info {
+	for _, own := range p.own {
+		if slices.Contains(own.Files, file) {
+			return own.Info
 		}
-		return !found
-	})
-	return found
+	}
+	return nil
 }

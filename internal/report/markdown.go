@@ -11,32 +11,66 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 )
 
+// commentLimit is how long a comment on GitHub may be, in characters. Bytes are counted here, which are no fewer.
+const commentLimit = 65_536
+
+// noteLength is room for the sentence that says what was left out.
+const noteLength = 400
+
+// foldFrom is from how many findings on their scenarios are folded, so that the list is not buried.
+const foldFrom = 6
+
 // markdown renders the review for a comment on a pull request, in the form that the checklist asks for: for each
 // finding the place with the pattern, the severity, the scenario and the fix. The scenario is also a Mermaid diagram,
-// which GitHub and GitLab draw.
+// which GitHub and GitLab draw. What a comment has no room for is left out and said so: first the diagrams, then what
+// stands below the table.
 func markdown(w io.Writer, r *finding.Review, _ []Rule, o Options) error {
-	m := &markdownPage{src: newSources(o)}
-	m.summary(r)
-	m.errors(r)
-	n := 0
-	for _, g := range r.Groups() {
-		n++
-		m.finding(n, g.Finding)
-		m.like(g.Like)
+	groups := r.Groups()
+	page := &markdownPage{src: newSources(o), folds: len(groups) >= foldFrom, diagrams: true}
+	text := page.whole(r, groups)
+	if len(text) > commentLimit {
+		page.diagrams = false
+		text = page.whole(r, groups)
 	}
-	m.suppressed(r)
-	_, err := m.WriteTo(w)
+	_, err := io.WriteString(w, text)
 	return err
 }
 
-// markdownPage is the text written so far, with what its parts need.
+// markdownPage is the part written so far, with what all parts need.
 type markdownPage struct {
 	bytes.Buffer
 	src *sources
+	// folds hides the scenarios until they are asked for, diagrams draws them, too.
+	folds, diagrams bool
 }
 
-// summary says what was found in how much code, and lists the findings when there are several.
-func (m *markdownPage) summary(r *finding.Review) {
+// part returns what f writes.
+func (m *markdownPage) part(f func()) string {
+	m.Reset()
+	f()
+	return m.String()
+}
+
+// whole is the page: as many findings at length as there is room for, unless their diagrams may still be left out.
+func (m *markdownPage) whole(r *finding.Review, groups []finding.Group) string {
+	tail := m.part(func() { m.suppressed(r) })
+	head := m.part(func() { m.summary(r, groups, commentLimit-len(tail)-noteLength); m.errors(r) })
+	room := commentLimit - len(head) - len(tail) - noteLength
+	var body strings.Builder
+	for i, g := range groups {
+		text := m.part(func() { m.finding(i+1, g.Finding); m.like(g.Like) })
+		if !m.diagrams && body.Len()+len(text) > room {
+			fmt.Fprintf(&body, "%s more %s no room in this comment: the table has them, and `replicavet explain ID` tells each, with the ids of `-format json`; `-format html` shows all.\n\n",
+				thousands(len(groups)-i), map[bool]string{true: "has", false: "have"}[len(groups)-i == 1])
+			break
+		}
+		body.WriteString(text)
+	}
+	return head + body.String() + tail
+}
+
+// summary says what was found in how much code, and lists the findings when there are several, as far as there is room.
+func (m *markdownPage) summary(r *finding.Review, groups []finding.Group, room int) {
 	title := tally(r)
 	fmt.Fprintf(m, "## Concurrency and replicas: %s\n\n", title)
 	fmt.Fprintf(m, "Reviewed %s%s.\n\n", denominator(r), prose(silenced(r)))
@@ -44,12 +78,17 @@ func (m *markdownPage) summary(r *finding.Review) {
 		return
 	}
 	m.WriteString("| # | severity | place | rule | finding |\n|--:|---|---|---|---|\n")
-	for i, g := range r.Groups() {
+	for i, g := range groups {
 		more := ""
 		if len(g.Like) > 0 {
 			more = fmt.Sprintf(" (and %d more like it)", len(g.Like))
 		}
-		fmt.Fprintf(m, "| %d | %s | %s | %s | %s%s |\n", i+1, g.Severity, cell(position(g.File, g.Line, 0)), cell(g.Rule), prose(g.Message), more)
+		row := fmt.Sprintf("| %d | %s | %s | %s | %s%s |\n", i+1, g.Severity, cell(position(g.File, g.Line, 0)), cell(g.Rule), prose(g.Message), more)
+		if m.Len()+len(row) > room {
+			fmt.Fprintf(m, "\n%s more have no room in a comment.", thousands(len(groups)-i))
+			break
+		}
+		m.WriteString(row)
 	}
 	m.WriteByte('\n')
 }
@@ -84,6 +123,10 @@ func (m *markdownPage) finding(n int, f *finding.Finding) {
 		fmt.Fprintf(m, " (%s)", prose(f.Reason))
 	}
 	fmt.Fprintf(m, "; the code %s.\n\n", prose(domainLine(f.Domain)))
+	if m.folds {
+		fmt.Fprintf(m, "**Outcome:** %s\n\n<details><summary>Scenario and suggested fix</summary>\n\n", prose(f.Scenario.Outcome))
+		defer m.WriteString("</details>\n\n")
+	}
 	m.scenario(f)
 	if len(f.Related) > 0 {
 		m.WriteString("**Also involved:**\n\n")
@@ -131,7 +174,13 @@ func (m *markdownPage) scenario(f *finding.Finding) {
 		}
 		fmt.Fprintf(m, "%s\n", prose(atPlace(f.File, s)))
 	}
-	fmt.Fprintf(m, "\n**Outcome:** %s\n\n", prose(f.Scenario.Outcome))
+	m.WriteByte('\n')
+	if !m.folds {
+		fmt.Fprintf(m, "**Outcome:** %s\n\n", prose(f.Scenario.Outcome))
+	}
+	if !m.diagrams {
+		return
+	}
 	m.WriteString("<details><summary>Sequence diagram</summary>\n\n")
 	m.fence("mermaid", mermaid(f.Scenario))
 	m.WriteString("</details>\n\n")

@@ -152,6 +152,7 @@ func (p *Pass) fix(fix Fix) finding.Fix {
 			File: p.Program.RelPath(start.Filename), Start: start.Offset, End: end.Offset,
 			Line: start.Line, EndLine: end.Line, New: e.New,
 		})
+		out.Sketch = "" // what is certain needs none
 	}
 	return out
 }

@@ -341,6 +341,9 @@ func (c *fixture) repair(t *testing.T, found []finding.Finding) *fixture {
 			if f.Fix.Sketch == "" || f.Fix.Description == "" {
 				t.Errorf("%s:%d: a finding needs a fix: a description, and edits or a sketch", f.File, f.Line)
 			}
+			if names, ok := strangers(f.Fix.Sketch, slices.Collect(maps.Values(c.files))); !ok || len(names) > 0 {
+				t.Errorf("%s:%d: the sketch is no Go (%t), or has names that the code does not have: %q\n%s", f.File, f.Line, !ok, names, f.Fix.Sketch)
+			}
 			fixed.without++
 			continue
 		}

@@ -67,7 +67,7 @@ func reportEarlyRead(pass *rule.Pass, early effects.EarlyRead) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "read from the API server, or in a runnable that the manager starts when its caches have synced",
-			Sketch:      "mgr.GetAPIReader().Get(ctx, key, obj)",
+			Sketch:      pass.Words(read.Origin).Through(pass.WordsAt(early.Start.Parent(), early.Start.Pos()).Client() + ".GetAPIReader()"),
 		},
 	})
 }
@@ -91,7 +91,7 @@ func reportEarlyGoroutine(pass *rule.Pass, early effects.EarlyRead, s *rule.Scen
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "read from the API server, or in a runnable that the manager starts when its caches have synced",
-			Sketch:      "mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { … }))",
+			Sketch:      pass.Words(early.Start).Fill("$c.Add(manager.RunnableFunc(func(ctx context.Context) error {\n\t$work // and what follows\n\treturn nil\n})) // in place of the go statement", "work", pass.Words(read.Origin).Line()),
 		},
 	})
 }

@@ -41,7 +41,7 @@ func checkBlamed(pass *rule.Pass) {
 			Scenario: s,
 			Fix: rule.Fix{
 				Description: "return the conflict, so that the next run reads again",
-				Sketch:      "if apierrors.IsConflict(err) {\n\treturn err\n}",
+				Sketch:      pass.Words(b.Try).Fill("if err := $call; $apierrors.IsConflict(err) {\n\t$return // the next run reads again\n}"),
 			},
 		})
 	}

@@ -101,7 +101,7 @@ func reportRefusal(pass *rule.Pass, fn *ssa.Function, entry *program.Entry, all 
 		Scenario: refused(r, entry, kind),
 		Fix: rule.Fix{
 			Description: "ask the API server before refusing: read again through the manager's API reader",
-			Sketch:      "if apierrors.IsNotFound(err) {\n\terr = live.Get(ctx, key, obj) // live: mgr.GetAPIReader()\n}",
+			Sketch:      liveRead(pass, r.Read),
 		},
 	})
 }

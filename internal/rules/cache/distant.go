@@ -85,7 +85,7 @@ func createdTwice(pass *rule.Pass, d effects.Distant, kind string, r *rule.Repor
 	r.Scenario = s
 	r.Fix = rule.Fix{
 		Description: "ask the API server before something is made, or derive the name from what it is for",
-		Sketch:      "live.List(ctx, list, …) // live: mgr.GetAPIReader()",
+		Sketch:      liveCall(pass.WordsAt(fn, d.At.Pos())),
 	}
 }
 
@@ -104,7 +104,7 @@ func watchEnded(pass *rule.Pass, d effects.Distant, kind string, r *rule.Report)
 	r.Scenario = s
 	r.Fix = rule.Fix{
 		Description: "list from the API server before a watch is ended",
-		Sketch:      "live.List(ctx, list) // live: a client without cache",
+		Sketch:      liveCall(pass.WordsAt(fn, d.At.Pos())),
 	}
 }
 

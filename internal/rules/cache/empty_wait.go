@@ -4,6 +4,7 @@ package cache
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -27,7 +28,7 @@ func reportEmptyWait(pass *rule.Pass, wait *ssa.Call) {
 		About:   "empty " + name,
 		Domain:  where.Domain, Proof: where.Proof,
 		Scenario: s,
-		Fix:      rule.Fix{Description: "name the caches", Sketch: "cache.WaitForCacheSync(stop, informer.HasSynced)"},
+		Fix:      rule.Fix{Description: "name the caches", Sketch: waitSketch(pass, wait)},
 	})
 }
 
@@ -51,7 +52,7 @@ func reportLate(pass *rule.Pass, late effects.LateInformer) {
 		Domain:  where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: late.Start.Parent(), Pos: late.Start.Pos(), Message: "the factory is started here"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "ask before the factory is started, or start it again", Sketch: "factory.Start(stop) // starts what was asked since"},
+		Fix:      rule.Fix{Description: "ask before the factory is started, or start it again", Sketch: pass.Words(late.Start).Call() + " // once more, behind " + pass.Words(late.Ask).Call()},
 	})
 }
 
@@ -69,6 +70,12 @@ func reportUnstarted(pass *rule.Pass, late effects.LateInformer, where rule.Wher
 		About:   "unstarted " + late.What,
 		Domain:  where.Domain, Proof: where.Proof,
 		Scenario: s,
-		Fix:      rule.Fix{Description: "start the factory and wait for it before the first read", Sketch: "factory.Start(stop)\nfactory.WaitForCacheSync(stop)"},
+		Fix:      rule.Fix{Description: "start the factory and wait for it before the first read", Sketch: pass.Words(late.Ask).Fill("factory.Start($done) // factory: the one that $call is asked of\nfactory.WaitForCacheSync($done)", "done", pass.Words(late.Ask).Parent()+".Done()")},
 	})
+}
+
+// waitSketch names what a wait for caches waits for.
+func waitSketch(pass *rule.Pass, wait ssa.CallInstruction) string {
+	w := pass.Words(wait)
+	return w.Fill("$wait // informer: each one that is read from", "wait", strings.TrimSuffix(w.Call(), ")")+", informer.HasSynced)")
 }

@@ -53,7 +53,7 @@ func reportExistsUnseen(pass *rule.Pass, u effects.Unseen) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "ask the API server for what the cache does not have",
-			Sketch:      "if apierrors.IsNotFound(err) {\n\tobj, err = clientset.….Get(ctx, name, metav1.GetOptions{})\n}",
+			Sketch:      liveRead(pass, u.Read),
 		},
 	})
 }

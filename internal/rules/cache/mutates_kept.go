@@ -81,7 +81,7 @@ func reportGiven(pass *rule.Pass, given effects.GivenChange) {
 			{Func: given.Read.Parent(), Pos: read, Message: "it reads the object here"},
 		},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "Give the goroutine a copy.", Sketch: "obj = obj.DeepCopy() // before the go statement, for the goroutine"},
+		Fix:      rule.Fix{Description: "Give the goroutine a copy.", Sketch: copyFirst(pass, ev, fmt.Sprintf(" // before the go statement at line %d, for the goroutine", line))},
 	})
 }
 
@@ -140,7 +140,7 @@ func reportKept(pass *rule.Pass, o shared) {
 		Related: related, Scenario: s,
 		Fix: rule.Fix{
 			Description: "Keep a copy, or change one.",
-			Sketch:      "obj = obj.DeepCopy()",
+			Sketch:      copyFirst(pass, ev, " // before the change"),
 		},
 	})
 }

@@ -104,7 +104,7 @@ func reportMutation(pass *rule.Pass, c effects.SharedChange, more, others []effe
 		Scenario: corruption(pass, c, where, field, kind),
 		Fix: rule.Fix{
 			Description: "change a copy: DeepCopy the object before the first change",
-			Sketch:      "obj = obj.DeepCopy() // before the change at " + pass.Program.At(ev.Pos()),
+			Sketch:      copyFirst(pass, ev, " // before the change at "+pass.Program.At(ev.Pos())),
 		},
 	})
 }

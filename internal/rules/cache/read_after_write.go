@@ -59,7 +59,7 @@ func reportReread(pass *rule.Pass, r effects.Reread) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "go on with the object that the write returned, or ask the API server",
-			Sketch:      "live.Get(ctx, key, obj) // live: mgr.GetAPIReader()",
+			Sketch:      liveRead(pass, r.Read),
 		},
 	})
 }

@@ -34,7 +34,7 @@ func checkRemoved(pass *rule.Pass) {
 			Scenario: s,
 			Fix: rule.Fix{
 				Description: "ask the API server before removing",
-				Sketch:      "if apierrors.IsNotFound(err) {\n\terr = live.Get(ctx, key, obj) // remove only when this is NotFound too\n}",
+				Sketch:      liveRead(pass, r.Read) + "\n// remove only when this is NotFound too",
 			},
 		})
 	}

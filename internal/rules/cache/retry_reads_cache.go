@@ -139,7 +139,7 @@ func reportStaleReread(pass *rule.Pass, r *effects.Retry, read *effects.Event, b
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "read from the API server inside the retry",
-			Sketch:      "if err := live.Get(ctx, key, obj); err != nil { // live: mgr.GetAPIReader()\n\treturn err\n}",
+			Sketch:      liveRead(pass, read),
 		},
 	})
 }

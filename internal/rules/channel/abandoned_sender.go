@@ -117,7 +117,7 @@ func tellAbandoned(p *rule.Pass, l *effects.Leaving) {
 	}
 	if !ok {
 		fix = rule.Fix{Description: "let the sender leave as well",
-			Sketch: fmt.Sprintf("select {\ncase %s <- value:\ncase <-ctx.Done():\n\treturn\n}", l.Send.Expr)}
+			Sketch: leaveSketch(p, l.Send)}
 	}
 	finish(p, l.Send, l.Channel.Name, rule.Report{
 		Severity: finding.High, Reason: often(p, l.Receiver),
@@ -156,7 +156,7 @@ func droppedResult(p *rule.Pass, op *effects.ChannelOp) bool {
 		sc.Outcome("each such call leaves a goroutine behind")
 		fix, ok := bufferFix(p, c, "the send then never waits")
 		if !ok {
-			fix = rule.Fix{Description: "give the channel a buffer", Sketch: "make(chan T, 1)"}
+			fix = rule.Fix{Description: "give the channel a buffer", Sketch: bufferSketch(p, c)}
 		}
 		finish(p, op, c.Name, rule.Report{
 			Severity: finding.High, Reason: often(p, call.Parent()),

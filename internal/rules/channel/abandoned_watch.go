@@ -37,7 +37,7 @@ func abandonedWatch(p *rule.Pass, told map[*effects.Channel]bool) {
 			Message: fmt.Sprintf("%s hands out %s, and who watches receives from it no more after Stop; this send then waits for ever", results, send.Expr),
 			Related: related, Scenario: sc,
 			Fix: rule.Fix{Description: "let the sender leave when the watch is stopped",
-				Sketch: fmt.Sprintf("select {\ncase %s <- event:\ncase <-stopped:\n\treturn\n}", send.Expr)},
+				Sketch: leaveSketch(p, send)},
 		})
 	}
 }

@@ -5,6 +5,7 @@ package channel
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -75,7 +76,7 @@ func afterTimeout(p *rule.Pass, op *effects.ChannelOp) {
 			Related:  []rule.Related{{Func: op.Func, Pos: waited.Pos, Message: "waited for with a timeout here"}},
 			Scenario: sc,
 			Fix: rule.Fix{Description: "leave the clean-up to a goroutine and return",
-				Sketch: fmt.Sprintf("go func() {\n\tif late := <-%s; late != nil {\n\t\t// release what came too late\n\t}\n}()\nreturn errTimeout", op.Expr)},
+				Sketch: p.WordsAt(op.Func, op.Pos).Fill("go func() {\n\tif late := <-$channel; late != nil {\n\t\t// release what came too late\n\t}\n}()\n$leave", "channel", op.Expr, "leave", p.WordsAt(op.Func, op.Pos).Return(`errors.New("timed out")`))},
 		})
 		return
 	}
@@ -166,7 +167,7 @@ func drainedTimer(p *rule.Pass, op *effects.ChannelOp) {
 			Related:  []rule.Related{{Func: op.Func, Pos: other.Pos, Message: "takes the value"}},
 			Scenario: sc,
 			Fix: rule.Fix{Description: "drain without waiting (not needed at all from Go 1.23 on)",
-				Sketch: fmt.Sprintf("if !timer.Stop() {\n\tselect {\n\tcase <-%s:\n\tdefault:\n\t}\n}", op.Expr)},
+				Sketch: fmt.Sprintf("if !%s.Stop() {\n\tselect {\n\tcase <-%s:\n\tdefault:\n\t}\n}", strings.TrimSuffix(op.Expr, ".C"), op.Expr)},
 		})
 		return
 	}
@@ -261,7 +262,7 @@ func stoppedTicker(p *rule.Pass, op *effects.ChannelOp) {
 		Related:  []rule.Related{{Func: stop.Parent(), Pos: stop.Pos(), Message: "stopped here"}},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "wait for an end beside the tick",
-			Sketch: fmt.Sprintf("for {\n\tselect {\n\tcase <-%s:\n\t\t// work\n\tcase <-done:\n\t\treturn\n\t}\n}", op.Expr)},
+			Sketch: p.WordsAt(op.Func, op.Pos).Fill("for {\n\tselect {\n\tcase <-$channel:\n\t\t// what stands in the loop\n\t$ended\n\t\t$leave\n\t}\n}", "channel", op.Expr, "leave", p.WordsAt(op.Func, op.Pos).Return("nil"))},
 	})
 }
 

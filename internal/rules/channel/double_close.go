@@ -161,6 +161,6 @@ func tellDouble(p *rule.Pass, c *effects.Channel, second, first *effects.Channel
 		Related:  append(more, rule.Related{Func: c.Func(), Pos: c.Make.Pos(), Message: "made here"}),
 		Scenario: sc,
 		Fix: rule.Fix{Description: "close it once",
-			Sketch: fmt.Sprintf("closeOnce.Do(func() { close(%s) }) // closeOnce is a sync.Once beside the channel", second.Expr)},
+			Sketch: fmt.Sprintf("closeOnce.Do(func() { close(%[1]s) }) // closeOnce: a sync.Once beside %[1]s, for both closes", second.Expr)},
 	})
 }

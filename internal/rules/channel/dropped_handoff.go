@@ -119,7 +119,7 @@ func tellDropped(p *rule.Pass, op *effects.ChannelOp, c *effects.Channel, receiv
 	sc.Outcome("%s misses it: it was busy or not there yet for a moment", receiver)
 	fix, ok := bufferFix(p, c, "a value that comes early is kept")
 	if !ok {
-		fix = rule.Fix{Description: "give the channel a buffer of one", Sketch: fmt.Sprintf("%s = make(chan T, 1)", c.Name)}
+		fix = rule.Fix{Description: "give the channel a buffer of one", Sketch: bufferSketch(p, c)}
 	}
 	finish(p, op, c.Name, rule.Report{
 		Severity: finding.High,

@@ -57,6 +57,6 @@ func tellElected(p *rule.Pass, r effects.ElectedReceiver) {
 		},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "drop the value where nobody receives, or run the receiver on every replica",
-			Sketch: fmt.Sprintf("select {\ncase %s <- value:\ndefault: // not the leader\n}", r.Send.Expr)},
+			Sketch: fmt.Sprintf("select {\ncase %s:\ndefault: // not the leader\n}", sending(p, r.Send))},
 	})
 }

@@ -104,7 +104,7 @@ func unlockedWake(p *rule.Pass, site ssa.CallInstruction, c, wait effects.CondCa
 		Domain: set.Worst(), Proof: set.Proof(set.Worst()),
 		Related:  []rule.Related{{Func: wait.Func, Pos: wait.Instr.Pos(), Message: "waits here"}},
 		Scenario: sc,
-		Fix:      rule.Fix{Description: "wake under the lock", Sketch: "mu.Lock()\ncond." + c.Method + "()\nmu.Unlock()"},
+		Fix:      rule.Fix{Description: "wake under the lock", Sketch: p.Words(c.Instr).Fill("$c.L.Lock()\n$call\n$c.L.Unlock()")},
 	})
 }
 
@@ -150,7 +150,7 @@ func waitElsewhere(p *rule.Pass, c effects.CondCall) {
 			Func: c.Func, Pos: call.Pos(), About: shortPlace(c.Place), Severity: finding.High,
 			Message: fmt.Sprintf("Wait runs in another goroutine than %s, which holds the lock; a signal is lost and the goroutine sleeps on", name),
 			Domain:  set.Worst(), Proof: set.Proof(set.Worst()), Scenario: sc,
-			Fix: rule.Fix{Description: "wait in the goroutine that holds the lock", Sketch: "mu.Lock()\nfor !ready {\n\tcond.Wait()\n}\nmu.Unlock()"},
+			Fix: rule.Fix{Description: "wait in the goroutine that holds the lock", Sketch: waitHere(p, c)},
 		})
 		return
 	}
@@ -177,4 +177,11 @@ func shortPlace(place string) string {
 		return place[i+1:]
 	}
 	return place
+}
+
+// waitHere waits in the goroutine that holds the lock.
+func waitHere(p *rule.Pass, c effects.CondCall) string {
+	w := p.Words(c.Instr)
+	cond := w.Selected(c.Place[strings.LastIndexByte(c.Place, '.')+1:])
+	return w.Fill("$cond.L.Lock()\nfor !ready { // ready: what is waited for\n\t$cond.Wait()\n}\n$cond.L.Unlock()", "cond", cond)
 }

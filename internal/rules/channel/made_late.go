@@ -53,7 +53,7 @@ func madeLate(p *rule.Pass, op *effects.ChannelOp, told map[program.FieldKey]boo
 				op.Expr, user, user),
 			Related:  []rule.Related{{Func: maker, Pos: stores[0].Pos(), Message: "made here"}},
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "make it before the start", Sketch: fmt.Sprintf("%s = make(%s)\ngo …", op.Expr, op.Value.Type().Underlying())},
+			Fix:      rule.Fix{Description: "make it before the start", Sketch: fmt.Sprintf("%s = make(%s) // before the go statement", op.Expr, p.Words(op.Instr).Type(op.Value.Type().Underlying()))},
 		})
 		return
 	}

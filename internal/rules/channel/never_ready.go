@@ -142,7 +142,7 @@ func sendForEver(p *rule.Pass, c *effects.Channel) {
 		Related:  append(related(stuck[1:]), rule.Related{Func: c.Func(), Pos: c.Make.Pos(), Message: "made here"}),
 		Scenario: sc,
 		Fix: rule.Fix{Description: "let the sender leave when nobody wants the value",
-			Sketch: fmt.Sprintf("select {\ncase %s <- value:\ncase <-ctx.Done():\n\treturn\n}", op.Expr)},
+			Sketch: leaveSketch(p, op)},
 	})
 }
 
@@ -186,6 +186,6 @@ func nilForEver(p *rule.Pass, op *effects.ChannelOp) {
 		Message:  fmt.Sprintf("%s is never made; an operation on a nil channel waits for ever", what),
 		Scenario: sc,
 		Fix: rule.Fix{Description: "make the channel before it is used",
-			Sketch: fmt.Sprintf("%s = make(%s)", op.Expr, op.Value.Type().Underlying())},
+			Sketch: fmt.Sprintf("%s = make(%s)", op.Expr, p.Words(op.Instr).Type(op.Value.Type().Underlying()))},
 	})
 }

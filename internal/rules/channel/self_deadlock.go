@@ -74,7 +74,7 @@ func beforeShared(p *rule.Pass, op *effects.ChannelOp) bool {
 	}
 	if !ok {
 		fix = rule.Fix{Description: "start the other party first",
-			Sketch: fmt.Sprintf("go func() { … %s … }()", op.Expr)}
+			Sketch: fmt.Sprintf("go func() { %s }()", p.WordsAt(op.Func, op.Pos).Line())}
 	}
 	finish(p, op, c.Name, rule.Report{
 		Severity: finding.Critical, Reason: "no other goroutine has the channel",
@@ -175,7 +175,7 @@ func waitsForOwnEnd(p *rule.Pass, op *effects.ChannelOp) {
 		Related:  append(rel, rule.Related{Func: end.Func, Pos: end.Pos, Message: "closed only at the end of " + name}),
 		Scenario: sc,
 		Fix: rule.Fix{Description: "do not wait in the goroutine itself",
-			Sketch: fmt.Sprintf("go func() { <-%s /* then release */ }()", op.Expr)},
+			Sketch: fmt.Sprintf("go func() {\n\t<-%s\n\t// what follows the wait\n}()", op.Expr)},
 	})
 }
 

@@ -282,6 +282,6 @@ func tellSendAfter(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp, late
 		Related:  more,
 		Scenario: sc,
 		Fix: rule.Fix{Description: "wait for every sender before the close, or do not close at all",
-			Sketch: fmt.Sprintf("wg.Wait() // every sender calls wg.Done\nclose(%s)", cl.Expr)},
+			Sketch: fmt.Sprintf("senders.Wait() // senders: a sync.WaitGroup, which every sender of %[1]s is added to and calls Done on\nclose(%[1]s)", cl.Expr)},
 	})
 }

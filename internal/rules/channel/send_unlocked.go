@@ -43,7 +43,7 @@ func tellUnlocked(p *rule.Pass, u effects.UnlockedSend) {
 		},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "send under the lock without waiting, or leave the channel open and close one beside it that only says that the receiver is gone",
-			Sketch: fmt.Sprintf("select {\ncase %s <- value: // with %s held\ndefault:\n}", u.Send.Expr, lock)},
+			Sketch: fmt.Sprintf("select {\ncase %s: // with %s held\ndefault:\n}", sending(p, u.Send), lock)},
 	})
 }
 

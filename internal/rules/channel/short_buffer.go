@@ -179,6 +179,6 @@ func tellShort(p *rule.Pass, c *effects.Channel, send *effects.ChannelOp, start 
 		},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "give every sender room for its value",
-			Sketch: fmt.Sprintf("%s := make(%s, len(senders))", c.Name, c.Make.Type())},
+			Sketch: fmt.Sprintf("%s := make(%s, n) // n: how many senders there are", c.Name, p.Words(c.Make).Type(c.Make.Type()))},
 	})
 }

@@ -37,7 +37,7 @@ func stoppedTimer(p *rule.Pass, op *effects.ChannelOp) bool {
 			Related:  []rule.Related{{Func: stop.Parent(), Pos: stop.Pos(), Message: "stopped here"}, {Func: g.Start.Parent(), Pos: g.Start.Pos(), Message: "started here"}},
 			Scenario: sc,
 			Fix: rule.Fix{Description: "let time.AfterFunc run it, or wait for the stop as well",
-				Sketch: fmt.Sprintf("select {\ncase <-%s:\n\twork()\ncase <-stopped:\n}", op.Expr)},
+				Sketch: p.WordsAt(op.Func, op.Pos).Fill("select {\ncase <-$channel:\n\t// what follows the wait\n$ended\n\t$leave\n}", "channel", op.Expr, "leave", p.WordsAt(op.Func, op.Pos).Return("nil"))},
 		})
 		return true
 	}

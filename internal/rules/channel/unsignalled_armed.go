@@ -32,6 +32,6 @@ func tellArmed(p *rule.Pass, a *effects.Armed) {
 		Related: append([]rule.Related{{Func: fn, Pos: a.Put.Pos(), Message: "the channel is put here, before the steps that can fail"},
 			{Func: fn, Pos: pos, Message: "leaves without anybody who signals"}}, related(a.Signals)...),
 		Scenario: sc,
-		Fix:      rule.Fix{Description: "make the channel behind the last step that can fail", Sketch: fmt.Sprintf("%s = make(chan struct{})\ngo …", wait.Expr)},
+		Fix:      rule.Fix{Description: "make the channel behind the last step that can fail", Sketch: fmt.Sprintf("%s = make(%s) // behind the last step that can fail, before the go statement", wait.Expr, p.Words(wait.Instr).Type(wait.Value.Type().Underlying()))},
 	})
 }

@@ -5,6 +5,7 @@ package channel
 import (
 	"fmt"
 	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -115,6 +116,6 @@ func tellWrongTarget(p *rule.Pass, wait, beside, send *effects.ChannelOp) {
 		},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "send the error to the channel that is waited for",
-			Sketch: fmt.Sprintf("%s <- err // instead of %s", field(wait.Expr), send.Expr)},
+			Sketch: fmt.Sprintf("%s // instead of %s", strings.Replace(sending(p, send), send.Expr, field(wait.Expr), 1), send.Expr)},
 	})
 }

@@ -67,7 +67,7 @@ func reportNeverEqual(pass *rule.Pass, pair effects.TimePair, reading, stored ef
 		s.Outcome("the test is never true")
 	}
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Cut the reading to the precision that is stored.", Sketch: "time.Now().Truncate(time.Second), where the clock is read"}
+	r.Fix = rule.Fix{Description: "Cut the reading to the precision that is stored.", Sketch: pass.Words(reading.Clock).Call() + ".Truncate(time.Second) // where the clock is read"}
 	pass.Report(r)
 }
 
@@ -100,6 +100,13 @@ func reportOrder(pass *rule.Pass, pair effects.TimePair) {
 	b.Step(r.Pos, "compares y and x, as another list came", "y first")
 	s.Outcome("the passes, and the replicas, choose different objects from the same state")
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Break ties by something that differs, such as the name or the UID.", Sketch: "if !a.Equal(b) { return a.Before(b) }\nreturn x.UID < y.UID"}
+	r.Fix = rule.Fix{Description: "Break ties by something that differs, such as the name or the UID.", Sketch: orderSketch(pass, pair)}
 	pass.Report(r)
+}
+
+// orderSketch breaks ties of the comparison by name.
+func orderSketch(pass *rule.Pass, pair effects.TimePair) string {
+	w := pass.Words(pair.At)
+	line := w.Line()
+	return "// where the two times are equal, compare what differs, such as the names, before:\n" + line
 }

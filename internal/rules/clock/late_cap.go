@@ -4,6 +4,7 @@ package clock
 
 import (
 	"fmt"
+	"go/token"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -39,6 +40,10 @@ func reportLateCap(pass *rule.Pass, late effects.LateCap) {
 	a.Step(pos, "computes the delay for attempt 70", "2^70 does not fit into an int64: zero, or negative")
 	a.Step(effects.Position(late.Cap), "compares it with the maximum", "it is smaller, and stays as it is")
 	sc.Outcome("what has failed for long is tried again at once, without a pause, for as long as it fails")
+	counter := "attempts"
+	if token.IsIdentifier(late.Counter) {
+		counter = late.Counter
+	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: pos, Severity: finding.High, Reason: "nothing in sight bounds " + late.Counter,
 		Message: fmt.Sprintf("%s lets a delay grow by a power of %s in whole numbers and caps it afterwards: once the power no longer fits, the delay is zero or negative, which is below the cap",
@@ -48,7 +53,7 @@ func reportLateCap(pass *rule.Pass, late effects.LateCap) {
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "Compare as float64 and convert last, or bound the number of attempts that counts.",
-			Sketch:      "delay := time.Duration(math.Min(float64(limit), float64(base)*math.Pow(2, float64(attempts))))",
+			Sketch:      "delay := time.Duration(math.Min(float64(limit), float64(base)*math.Pow(2, float64(" + counter + ")))) // attempts: " + late.Counter + "; base: the first delay; limit: the longest",
 		},
 	})
 }

@@ -119,6 +119,6 @@ func utcFix(p *program.Program, text effects.TimeText) rule.Fix {
 			return fix
 		}
 	}
-	fix.Sketch = "call .UTC() on the time before it becomes text"
+	fix.Sketch = "time.Now().UTC() // or .UTC() on the time, before " + p.At(text.At.Pos()) + " makes text of it"
 	return fix
 }

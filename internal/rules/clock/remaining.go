@@ -103,7 +103,7 @@ func instructionPos(v ssa.Value) token.Pos {
 
 // clampFix puts max(…, time.Second) around the value of a RequeueAfter that is written out.
 func clampFix(pass *rule.Pass, w effects.Wait) rule.Fix {
-	fix := rule.Fix{Description: "Read the clock once and keep the result above zero.", Sketch: "max(" + "deadline.Sub(now), time.Second)"}
+	fix := rule.Fix{Description: "Read the clock once and keep the result above zero.", Sketch: "max(" + differenceText(pass, w) + ", time.Second)"}
 	if w.Kind != effects.Requeue || !importsTime(pass.Program, w.Use.Pos()) {
 		return fix
 	}
@@ -134,4 +134,14 @@ func importsTime(p *program.Program, pos token.Pos) bool {
 		}
 	}
 	return false
+}
+
+// differenceText is the difference as the code has it.
+func differenceText(pass *rule.Pass, w effects.Wait) string {
+	if at, ok := w.Difference.(ssa.Instruction); ok {
+		if call := pass.Words(at).Call(); call != "…" {
+			return call
+		}
+	}
+	return "remaining"
 }

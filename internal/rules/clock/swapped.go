@@ -4,6 +4,8 @@ package clock
 
 import (
 	"fmt"
+	"go/ast"
+	"go/types"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -53,6 +55,42 @@ func reportSwapped(pass *rule.Pass, b effects.Backwards) {
 		About:   b.Earlier + " minus " + later, Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: b.Use.Parent(), Pos: effects.Position(b.Use), Message: "used here"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "Take the earlier time from the later one.", Sketch: "later.Sub(earlier), or time.Since(earlier)"},
+		Fix:      swapFix(pass, b),
 	})
+}
+
+// swapFix exchanges the two times of a difference, where both are plain names.
+func swapFix(pass *rule.Pass, b effects.Backwards) rule.Fix {
+	fix := rule.Fix{Description: "Take the earlier time from the later one."}
+	call := pass.Program.CallExpr(b.Call)
+	if call == nil || len(call.Args) != 1 {
+		fix.Sketch = "elapsed := later.Sub(earlier) // earlier: " + b.Earlier + ", later: the other one"
+		return fix
+	}
+	w := pass.Words(b.Call)
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	switch {
+	case ok && sel.Sel.Name == "Until" && w.Client() == w.Import("time", "time"):
+		fix.Edits = []rule.Edit{{Pos: sel.Sel.Pos(), End: sel.Sel.End(), New: "Since"}}
+	case ok && sel.Sel.Name == "Since" && w.Client() == w.Import("time", "time"):
+		fix.Edits = []rule.Edit{{Pos: sel.Sel.Pos(), End: sel.Sel.End(), New: "Until"}}
+	case ok && sel.Sel.Name == "Sub" && types.Identical(pass.Program.TypeOf(sel.X), pass.Program.TypeOf(call.Args[0])) && named(sel.X) && named(call.Args[0]):
+		fix.Edits = []rule.Edit{{Pos: sel.X.Pos(), End: sel.X.End(), New: w.Only()}, {Pos: call.Args[0].Pos(), End: call.Args[0].End(), New: w.Client()}}
+	default:
+		fix.Sketch = w.Only() + ".Sub(" + w.Client() + ")"
+	}
+	return fix
+}
+
+// named tells whether an expression is a variable or a field.
+func named(e ast.Expr) bool {
+	for {
+		sel, ok := e.(*ast.SelectorExpr)
+		if !ok {
+			break
+		}
+		e = sel.X
+	}
+	_, ok := e.(*ast.Ident)
+	return ok
 }

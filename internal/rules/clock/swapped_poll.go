@@ -4,6 +4,7 @@ package clock
 
 import (
 	"fmt"
+	"go/ast"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -25,6 +26,29 @@ func reportSwappedPoll(pass *rule.Pass, s effects.SwappedPoll) {
 		Message: fmt.Sprintf("%s gives %s as the interval and %s as the timeout of %s; the wait is over before the second look", program.Name(fn), s.Interval, s.Timeout, s.Callee),
 		About:   "interval and timeout of " + s.Callee, Domain: where.Domain, Proof: where.Proof,
 		Scenario: sc,
-		Fix:      rule.Fix{Description: "Give the interval first.", Sketch: fmt.Sprintf("%s(…, %s, %s, …)", s.Callee, s.Timeout, s.Interval)},
+		Fix:      exchange(pass, s),
 	})
+}
+
+// exchange gives the interval and the timeout in the other order: they are the two durations among the arguments.
+func exchange(pass *rule.Pass, s effects.SwappedPoll) rule.Fix {
+	fix := rule.Fix{Description: "Give the interval first."}
+	var durations []ast.Expr
+	if call := pass.Program.CallExpr(s.Call); call != nil {
+		for _, arg := range call.Args {
+			if t := pass.Program.TypeOf(arg); t != nil && program.IsNamed(t, "time", "Duration") {
+				durations = append(durations, arg)
+			}
+		}
+	}
+	if len(durations) != 2 {
+		fix.Sketch = "// the interval, " + s.Timeout + ", comes before the timeout, " + s.Interval + ":\n" + pass.Words(s.Call).Call()
+		return fix
+	}
+	first, second := durations[0], durations[1]
+	fix.Edits = []rule.Edit{
+		{Pos: first.Pos(), End: first.End(), New: pass.Program.Source(second)},
+		{Pos: second.Pos(), End: second.End(), New: pass.Program.Source(first)},
+	}
+	return fix
 }

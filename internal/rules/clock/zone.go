@@ -71,7 +71,7 @@ func reportZone(pass *rule.Pass, use effects.ZoneUse) {
 		s.Outcome("the replicas decide differently at one instant")
 	}
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Compute in UTC, or in a zone that the object names.", Sketch: "pass the time through .UTC() first"}
+	r.Fix = rule.Fix{Description: "Compute in UTC, or in a zone that the object names.", Sketch: utcSketch(pass, use.At)}
 	pass.Report(r)
 }
 
@@ -117,4 +117,13 @@ func origin(pass *rule.Pass, m effects.Moment) []rule.Related {
 		message = "read from " + strings.TrimPrefix(m.Stored, "ObjectMeta.") + ", which is decoded into the zone of the process"
 	}
 	return []rule.Related{{Func: instr.Parent(), Pos: instr.Pos(), Message: message}}
+}
+
+// utcSketch puts .UTC() behind the time that a call computes with: its receiver, or its only argument.
+func utcSketch(pass *rule.Pass, at *ssa.Call) string {
+	w := pass.Words(at)
+	if of := w.Only(); of != "" {
+		return w.Client() + "." + program.Target(at).Name() + "(" + of + ".UTC())"
+	}
+	return w.Through(w.Client() + ".UTC()")
 }

@@ -43,7 +43,7 @@ func reportOver(pass *rule.Pass, over effects.Over) {
 	p, fn := pass.Program, over.Site.Parent()
 	where, call := pass.Where(fn), effects.Describe(over.Site)
 	start, made, by := p.Start(over.Site), p.Start(over.Made), valid(over.By.Pos(), over.By.Parent())
-	why, fix := wordsOver(over)
+	why, fix := wordsOver(pass, over)
 	s := rule.NewScenario()
 	actor := s.Actor(where.Actor(fn), where.Runs())
 	actor.Step(made, "derives a context with "+effects.Describe(over.Made), "it lives")
@@ -77,26 +77,27 @@ func messageOver(p *program.Program, over effects.Over, why string) string {
 }
 
 // wordsOver says in a sentence why the context is over, and what to do.
-func wordsOver(over effects.Over) (why string, fix rule.Fix) {
+func wordsOver(pass *rule.Pass, over effects.Over) (why string, fix rule.Fix) {
+	made, use := pass.Words(over.Made), pass.Words(over.Site)
 	switch over.Way {
 	case effects.OverWaited:
 		return "its group was waited for, which cancels it", rule.Fix{
 			Description: "give the group's context a name of its own",
-			Sketch:      "group, groupCtx := errgroup.WithContext(ctx)\n// goroutines use groupCtx; behind Wait use ctx",
+			Sketch:      made.Fill("$group, groupCtx := $call\n// the goroutines get groupCtx; behind Wait: $late", "group", pass.Words(over.By).Client(), "late", use.WithContext(made.Ctx())),
 		}
 	case effects.OverDeferred:
 		return "its cancel was deferred after this closure, and runs before it", rule.Fix{
 			Description: "derive the context under another name, or before the closure is deferred",
-			Sketch:      "callCtx, cancel := context.WithTimeout(ctx, timeout)\ndefer cancel()",
+			Sketch:      made.Fill("callCtx, cancel := $call\ndefer cancel()\n// and in the deferred closure: $late", "late", use.WithContext(made.Ctx())),
 		}
 	case effects.OverReturned:
 		return "its cancel is deferred", rule.Fix{
 			Description: "cancel the context when the result is closed",
-			Sketch:      "// return cancel with the result, or read it to its end here",
+			Sketch:      use.Fill("$open // read it to its end here, or return cancel with it", "open", use.Line()),
 		}
 	}
 	return "its cancel function was called", rule.Fix{
 		Description: "cancel the context after its last use",
-		Sketch:      "defer cancel()",
+		Sketch:      made.Fill("$made\ndefer $over", "made", made.Line(), "over", pass.Words(over.By).Call()),
 	}
 }

@@ -34,7 +34,7 @@ func reportHeard(pass *rule.Pass, over effects.Over) {
 		Related: []rule.Related{{Func: over.By.Parent(), Pos: by, Message: "the context is known to be over here"}},
 		Fix: rule.Fix{
 			Description: "give the last work a context of its own, with a deadline",
-			Sketch:      "ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)\ndefer cancel()",
+			Sketch:      pass.Words(over.Site).Fill("lastCtx, cancel := context.WithTimeout(context.WithoutCancel($parent), 10*time.Second)\ndefer cancel()\n$last", "last", pass.Words(over.Site).WithContext("lastCtx")),
 		},
 	})
 }

@@ -158,7 +158,17 @@ func reportBlank(pass *rule.Pass, fn *ssa.Function, param *ssa.Parameter, path *
 		Related: []rule.Related{{Func: last.Parent(), Pos: p.Start(last), Message: effects.Describe(last) + " is called without the context"}},
 		Fix: rule.Fix{
 			Description: "name the parameter and hand it on",
-			Sketch:      fmt.Sprintf("// %s: name the parameter ctx and bind the call to it, at least\nif err := ctx.Err(); err != nil {\n\treturn err\n}", program.Name(fn)),
+			Sketch:      blankSketch(pass, fn, path),
 		},
 	})
+}
+
+// blankSketch names the parameter and hands it to the next call on the way.
+func blankSketch(pass *rule.Pass, fn *ssa.Function, path *effects.WorkPath) string {
+	w := pass.Words(path.Site)
+	if w.Context() {
+		return w.Fill("$call // ctx: the name to give the context of $func", "func", program.Name(fn), "call", w.WithContext("ctx"))
+	}
+	return w.Fill("// ctx: the name to give the context of $func; $callee needs one, too, to be handed it\nif err := ctx.Err(); err != nil {\n\t$return\n}",
+		"func", program.Name(fn), "callee", effects.Describe(path.Site))
 }

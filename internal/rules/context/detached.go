@@ -4,8 +4,6 @@ package context
 
 import (
 	"fmt"
-	"go/ast"
-	"go/types"
 	"slices"
 	"strings"
 
@@ -76,7 +74,7 @@ func reportManager(pass *rule.Pass, fn *ssa.Function, c cut) {
 		Message: fmt.Sprintf("%s runs under %s; no signal ends it.", effects.Describe(c.use.Site), effects.Describe(c.root.Site)),
 		About:   effects.Describe(c.use.Site), Domain: at.Domain, Proof: at.Proof, Scenario: s,
 		Related: []rule.Related{{Func: c.use.Site.Parent(), Pos: use, Message: "the manager is started here"}},
-		Fix:     rule.Fix{Description: "hand the context of the process on", Sketch: fmt.Sprintf("// in main: ctx := ctrl.SetupSignalHandler(), and a parameter ctx for %s\nctx, cancel := context.WithCancel(ctx)", program.Name(fn))},
+		Fix:     rule.Fix{Description: "hand the context of the process on", Sketch: pass.Words(c.use.Site).Fill("$start // ctx: ctrl.SetupSignalHandler() of main, handed on to $func", "start", pass.Words(c.use.Site).WithContext("ctx"), "func", program.Name(fn))},
 	})
 }
 
@@ -350,50 +348,4 @@ func servesAlone(pass *rule.Pass, fn *ssa.Function) bool {
 	return len(entries) > 0 && !slices.ContainsFunc(entries, func(e *program.Entry) bool {
 		return e.Kind != program.EntryHTTP && e.Kind != program.EntryGRPC
 	})
-}
-
-// fixDetached replaces the new contexts by the one in reach where that is a variable in scope and the import stays used.
-func fixDetached(pass *rule.Pass, fn *ssa.Function, cuts []cut) rule.Fix {
-	expr := cuts[0].reach.Expr
-	fix := rule.Fix{Description: fmt.Sprintf("use %s", expr)}
-	for _, c := range cuts {
-		call := pass.Program.CallExpr(c.root.Site)
-		if call == nil || !c.root.MakesContext() || !c.reach.Own || !inScope(pass.Program, fn, call, c.reach.Expr) || !pass.Program.ImportStays(call.Pos(), "context", "Context") {
-			fix.Edits = nil
-			break
-		}
-		fix.Edits = append(fix.Edits, rule.Edit{Pos: call.Pos(), End: call.End(), New: c.reach.Expr})
-	}
-	if fix.Edits == nil {
-		fix.Sketch = sketchDetached(fn, cuts[0])
-	}
-	return fix
-}
-
-func sketchDetached(fn *ssa.Function, c cut) string {
-	if c.root.Variant != "" {
-		return fmt.Sprintf("%s(%s, …)", c.root.Variant, c.reach.Expr)
-	}
-	if !c.root.MakesContext() && c.reach.Own {
-		return fmt.Sprintf("http.NewRequestWithContext(%s, …)", c.reach.Expr)
-	}
-	if c.reach.Own {
-		return fmt.Sprintf("// in %s: derive from %s\nctx, cancel := context.WithTimeout(%s, timeout)\ndefer cancel()", program.Name(fn), c.reach.Expr, c.reach.Expr)
-	}
-	return fmt.Sprintf("// give %s a parameter ctx context.Context and hand %s on in %s", program.Name(fn), c.reach.Expr, program.Name(c.reach.Edge.Caller()))
-}
-
-// inScope tells whether name is a variable of type context.Context where call stands.
-func inScope(p *program.Program, fn *ssa.Function, call *ast.CallExpr, name string) bool {
-	pkg := p.Package(fn)
-	if pkg == nil {
-		return false
-	}
-	scope := pkg.Types.Scope().Innermost(call.Pos())
-	if scope == nil {
-		return false
-	}
-	_, obj := scope.LookupParent(name, call.Pos())
-	v, ok := obj.(*types.Var)
-	return ok && program.IsNamed(v.Type(), "context", "Context")
 }

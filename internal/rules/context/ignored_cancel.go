@@ -3,6 +3,7 @@
 package context
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -62,7 +63,7 @@ func reportDeafWait(pass *rule.Pass, fn *ssa.Function, wait effects.DeafWait) {
 		Related: []rule.Related{{Func: fn, Pos: valid(wait.Heard.Pos, fn), Message: "it ends with the context here"}},
 		Fix: rule.Fix{
 			Description: "wait for the context as well",
-			Sketch:      fmt.Sprintf("select {\ncase first := <-%s:\ncase <-%s.Done():\n\treturn\n}", wait.Receive.Expr, wait.Reach.Expr),
+			Sketch:      pass.WordsAt(fn, at).Fill("select {\ncase first := <-$channel:\n\t// as before\ncase <-$reach.Done():\n\t$leave\n}", "channel", wait.Receive.Expr, "reach", wait.Reach.Expr, "leave", pass.WordsAt(fn, at).Return(wait.Reach.Expr+".Err()")),
 		},
 	})
 }
@@ -95,7 +96,7 @@ func reportIgnored(pass *rule.Pass, fn *ssa.Function, loop effects.DeafLoop) {
 		About:   loop.How, Domain: where.Domain, Proof: where.Proof, Scenario: s, Related: related,
 		Fix: rule.Fix{
 			Description: "wait for the context as well",
-			Sketch:      fmt.Sprintf("select {\ncase <-%s.Done():\n\treturn\ncase <-time.After(interval):\n}", loop.Reach.Expr),
+			Sketch:      pass.WordsAt(fn, at).Fill("select {\ncase <-$reach.Done():\n\t$leave\ncase <-time.After($interval): // $interval: the pause between two rounds\n}", "reach", loop.Reach.Expr, "leave", pass.WordsAt(fn, at).Return(loop.Reach.Expr+".Err()"), "interval", cmp.Or(pass.WordsAt(fn, at).Only(), "interval")),
 		},
 	})
 }

@@ -55,7 +55,7 @@ func reportLateCleanup(pass *rule.Pass, fn *ssa.Function, late effects.LateClean
 		Related: []rule.Related{{Func: fn, Pos: work, Message: effects.Describe(late.Work) + " waits under the same context"}},
 		Fix: rule.Fix{
 			Description: "give the cleanup a context of its own, with a deadline",
-			Sketch:      "defer func() {\n\tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)\n\tdefer cancel()\n\t// " + call + "\n}()",
+			Sketch:      pass.Words(late.Site).Fill("defer func() {\n\tlastCtx, cancel := context.WithTimeout(context.WithoutCancel($parent), 10*time.Second)\n\tdefer cancel()\n\t$last\n}()", "last", pass.Words(late.Site).WithContext("lastCtx")),
 		},
 	})
 }

@@ -58,7 +58,7 @@ func reportOverstay(pass *rule.Pass, stay effects.Overstay) {
 		Related: []rule.Related{{Func: stay.Gate.Parent(), Pos: gate, Message: "the work begins here, when the replica leads"}},
 		Fix: rule.Fix{
 			Description: "start the work in OnStartedLeading, with its context",
-			Sketch:      "OnStartedLeading: func(ctx context.Context) {\n\t" + program.Name(fn) + "(ctx) // ends with the leadership\n},",
+			Sketch:      pass.Words(stay.Use).Fill("OnStartedLeading: func(leading context.Context) {\n\t$work // ends with the leadership\n},", "work", pass.Words(stay.Use).WithContext("leading")),
 		},
 	}
 	for _, e := range p.Callers(fn) {

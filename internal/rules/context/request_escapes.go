@@ -52,7 +52,7 @@ func reportEscape(pass *rule.Pass, escape effects.Escape) {
 		Related: []rule.Related{{Func: escape.Use.Parent(), Pos: use, Message: effects.Describe(escape.Use) + " is given the request's context"}},
 		Fix: rule.Fix{
 			Description: "give the goroutine a context of its own, with a deadline",
-			Sketch:      "ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)\ngo func() {\n\tdefer cancel()\n\t// work\n}()",
+			Sketch:      pass.Words(escape.Use).Fill("ownCtx, cancel := context.WithTimeout(context.WithoutCancel($parent), 30*time.Second)\ngo func() {\n\tdefer cancel()\n\t$work\n}()", "work", pass.Words(escape.Use).WithContext("ownCtx")),
 		},
 	})
 }

@@ -52,7 +52,7 @@ func reportShortLived(pass *rule.Pass, escape effects.Escape) {
 		Related: []rule.Related{{Func: fn, Pos: made, Message: "the context is derived here, and its cancel deferred"}, {Func: escape.Use.Parent(), Pos: use, Message: "it is used here"}},
 		Fix: rule.Fix{
 			Description: "cancel the context where the work ends",
-			Sketch:      "go func() {\n\tdefer cancel()\n\t// work\n}()",
+			Sketch:      pass.Words(escape.Use).Fill("go func() {\n\tdefer cancel() // and no more where the context is derived\n\t$call\n}()"),
 		},
 	})
 }

@@ -4,6 +4,7 @@ package context
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -62,7 +63,7 @@ func reportSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 		About:   what, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "leave the loop when the context is over",
-			Sketch:      "if ctx.Err() != nil {\n\treturn\n}",
+			Sketch:      overSketch(pass.Words(spin.Wait)),
 		},
 	})
 }
@@ -86,9 +87,17 @@ func reportLastingSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 		About:   what, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "leave the loop when the failure lasts, and wait before the next try",
-			Sketch:      "if err != nil {\n\treturn err\n}",
+			Sketch:      pass.Words(spin.Wait).Fill("if $err != nil {\n\t$leave\n}", "leave", pass.Words(spin.Wait).Return(pass.Words(spin.Wait).Err())),
 		},
 	})
 }
 
 func last(b *ssa.BasicBlock) ssa.Instruction { return b.Instrs[len(b.Instrs)-1] }
+
+// overSketch leaves a function when its context is over.
+func overSketch(w *rule.Words) string {
+	if done := w.Done(); !strings.HasSuffix(done, ".Done()") {
+		return w.Fill("select {\ncase <-$done:\n\t$leave\ndefault:\n}", "leave", w.Return("nil"))
+	}
+	return w.Fill("if $ctx.Err() != nil {\n\t$leave\n}", "leave", w.Return(w.Ctx()+".Err()"))
+}

@@ -121,7 +121,7 @@ func reportUnbounded(pass *rule.Pass, calls []effects.Unbounded) {
 		About:   effects.Describe(u.Site), Cause: effects.Describe(u.Site) + ": " + u.Why, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "bound the call",
-			Sketch:      "ctx, cancel := context.WithTimeout(ctx, 30*time.Second)\ndefer cancel()\n// " + effects.Describe(u.Site) + " with ctx",
+			Sketch:      boundSketch(pass, u.Site),
 		},
 	}
 	for _, other := range calls[1:] {
@@ -146,7 +146,24 @@ func reportCachedClient(pass *rule.Pass, call *ssa.Call) {
 		About:   "cached client", Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "put a deadline on each read",
-			Sketch:      "type bounded struct{ client.Client }\n\nfunc (b bounded) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {\n\tctx, cancel := context.WithTimeout(ctx, timeout)\n\tdefer cancel()\n\treturn b.Client.Get(ctx, key, obj, opts...)\n}",
+			Sketch:      "type bounded struct{ client.Client }\n\nfunc (b bounded) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {\n\tctx, cancel := context.WithTimeout(ctx, 30*time.Second)\n\tdefer cancel()\n\treturn b.Client.Get(ctx, key, obj, opts...)\n}",
 		},
 	})
+}
+
+// boundSketch bounds a call by a deadline where it takes a context, else by the timeout of its client.
+func boundSketch(pass *rule.Pass, site ssa.CallInstruction) string {
+	w := pass.Words(site)
+	if w.Context() {
+		return deadlineSketch(w)
+	}
+	if target := program.Target(site); target != nil && target.Signature().Recv() == nil {
+		return w.Fill("bounded := &http.Client{Timeout: 30 * time.Second} // one for all calls\n$bounded", "bounded", w.Through("bounded"))
+	}
+	return w.Fill("$c.Timeout = 30 * time.Second // where $c is made: it bounds $call")
+}
+
+// deadlineSketch gives a call a deadline of its own.
+func deadlineSketch(w *rule.Words) string {
+	return w.Fill("callCtx, cancel := context.WithTimeout($parent, 30*time.Second)\ndefer cancel()\n$bound", "bound", w.WithContext("callCtx"))
 }

@@ -55,7 +55,8 @@ func reportUsedUp(pass *rule.Pass, fn *ssa.Function, spent effects.UsedUp) {
 		},
 		Fix: rule.Fix{
 			Description: "set the deadline for each request, where it is sent",
-			Sketch:      "callCtx, cancel := context.WithTimeout(ctx, timeout)\ndefer cancel()\n// " + call + " with callCtx",
+			Sketch: pass.Words(spent.Made).Fill("callCtx, cancel := context.WithTimeout($parent, 30*time.Second) // $parent: the one that $made is derived from\ndefer cancel()\n$bound",
+				"made", pass.Words(spent.Made).Call(), "bound", pass.Words(spent.Site).WithContext("callCtx")),
 		},
 	})
 }

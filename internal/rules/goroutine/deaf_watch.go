@@ -3,12 +3,14 @@
 package goroutine
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 var deafWatch = &rule.Rule{
@@ -51,20 +53,26 @@ func reportDeaf(pass *rule.Pass, loop effects.WatchLoop) {
 		watcher.Step(at, "receives an empty event, and the next, and the next", "busy loop, or a nil object is used")
 		s.Outcome("%s spins on the closed channel and sees no change any more.", program.Name(fn))
 		message = "the receive does not ask whether the watch's channel is closed; after the server ends the watch it gets empty events for ever."
-		fix = rule.Fix{Description: "leave the loop and watch again when the channel is closed", Sketch: "case event, ok := <-w.ResultChan():\n\tif !ok {\n\t\treturn errWatchClosed // the caller watches again\n\t}"}
+		fix = rule.Fix{Description: "leave the loop and watch again when the channel is closed", Sketch: watchSketch(pass, fn, loop)}
 	case effects.AssertsError:
 		watcher.Step(at, "asserts the object's type; an Error event carries a *metav1.Status", "panic")
 		s.Outcome("%s panics with the process when the watch ends with an Error event.", program.Name(fn))
 		message = "the event's object is asserted without a look at the event's type; an Error event carries a *metav1.Status and panics here."
-		fix = rule.Fix{Description: "look at the event's type first", Sketch: "if event.Type == watch.Error {\n\treturn apierrors.FromObject(event.Object)\n}"}
+		fix = rule.Fix{Description: "look at the event's type first", Sketch: pass.WordsAt(fn, at).Fill("if $event.Type == watch.Error {\n\t$leave\n}", "event", cmp.Or(pass.WordsAt(fn, at).Holder("Object"), "event"), "leave", pass.WordsAt(fn, at).Return(pass.WordsAt(fn, at).Fill("$apierrors.FromObject($event.Object)", "event", cmp.Or(pass.WordsAt(fn, at).Holder("Object"), "event"))))}
 	default:
 		watcher.Step(at, "takes the closed channel for the end and returns", "nobody watches")
 		s.Outcome("From the first end of the watch on, at the latest within the hour, %s sees no change, and nobody is told.", program.Name(fn))
 		message = fmt.Sprintf("%s returns when the watch's channel is closed, and nothing starts it again; the server closes every watch within the hour.", program.Name(fn))
-		fix = rule.Fix{Description: "watch again, or use an informer", Sketch: "wait.UntilWithContext(ctx, func(ctx context.Context) {\n\tw, err := client.Watch(ctx, list)\n\t// …\n}, time.Second)"}
+		fix = rule.Fix{Description: "watch again, or use an informer", Sketch: pass.WordsIn(fn).Fill("wait.UntilWithContext($ctx, func(ctx context.Context) {\n\t// the watch is opened here, and $func runs until it ends\n}, time.Second)", "func", program.Name(fn), "ctx", pass.WordsIn(fn).Parent())}
 	}
 	pass.Report(rule.Report{
 		Func: fn, Pos: at, Severity: finding.High, Reason: "every watch ends", Message: message, About: "watch",
 		Domain: where.Domain, Proof: where.Proof, Scenario: s, Fix: fix,
 	})
+}
+
+// watchSketch leaves the loop when the watch is closed.
+func watchSketch(pass *rule.Pass, fn *ssa.Function, loop effects.WatchLoop) string {
+	w := pass.WordsAt(fn, valid(loop.Receive.Pos(), fn))
+	return w.Fill("event, ok := <-$channel\nif !ok {\n\t$leave // who called watches again\n}", "channel", w.Received(), "leave", w.Return(`errors.New("the watch was closed")`))
 }

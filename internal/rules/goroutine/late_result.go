@@ -49,7 +49,7 @@ func reportLateResult(pass *rule.Pass, late effects.LateResult) {
 		About:   call, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: late.Send.Func, Pos: valid(late.Send.Pos, late.Send.Func), Message: "the error is handed over here"}},
 		Fix: rule.Fix{Description: "wait for both",
-			Sketch: fmt.Sprintf("select {\ncase <-%s:\ncase err := <-%s:\n\treturn err\n}", late.Stop.Expr, late.Send.Expr)},
+			Sketch: pass.WordsAt(late.Stop.Func, late.Stop.Pos).Fill("select {\ncase <-$stop:\ncase err := <-$result:\n\t$return\n}", "stop", late.Stop.Expr, "result", late.Send.Expr)},
 	}
 	if late.Receive != nil {
 		report.Related = append(report.Related, rule.Related{Func: fn, Pos: valid(late.Receive.Pos, fn), Message: "and heard here"})

@@ -55,7 +55,7 @@ func neverSignalled(p *rule.Pass) {
 		put(p, c.Func, c.Instr, "condition variable", "", rule.Report{
 			Message:  fmt.Sprintf("nothing signals this condition variable; %s waits for ever", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "wake the waiters where the condition changes, on error paths too", Sketch: "mu.Lock()\nready = true\ncond.Broadcast()\nmu.Unlock()"},
+			Fix:      rule.Fix{Description: "wake the waiters where the condition changes, on error paths too", Sketch: p.Words(c.Instr).Fill("$c.L.Lock()\n// what is waited for has happened, or has failed\n$c.Broadcast()\n$c.L.Unlock()")},
 		})
 	}
 }
@@ -152,7 +152,7 @@ func waitsForProcess(p *rule.Pass, op *effects.ChannelOp, start *ssa.Go) bool {
 		Related:  []rule.Related{{Func: starter, Pos: start.Pos(), Message: "started here"}},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "end the goroutine with the call",
-			Sketch: "ctx, cancel := context.WithCancel(ctx)\ndefer cancel()"},
+			Sketch: p.WordsAt(op.Func, op.Pos).Fill("goroutineCtx, cancel := context.WithCancel($parent) // for the goroutine\ndefer cancel()")},
 	})
 	return true
 }

@@ -30,7 +30,7 @@ func startedAgain(p *rule.Pass) {
 			Related:  []rule.Related{{Func: body, Pos: again.Stop.Pos(), Message: "it ends here only"}},
 			Scenario: sc,
 			Fix: rule.Fix{Description: "start it once, or end the former one first",
-				Sketch: "if _, running := monitors[key]; !running {\n\tctx, cancel := context.WithCancel(ctx)\n\tmonitors[key] = cancel\n\tgo monitor(ctx)\n}"},
+				Sketch: p.Words(again.Spawn.Site).Fill("if cancel := running[key]; cancel != nil { // running: a map of the cancel functions; key: what the goroutine works for\n\tcancel() // the former one ends\n}\nownCtx, cancel := context.WithCancel($parent)\nrunning[key] = cancel\n// and then, under ownCtx, what stands at $at", "at", p.Program.At(again.Spawn.Site.Pos()))},
 		})
 	}
 }

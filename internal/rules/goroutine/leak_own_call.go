@@ -37,7 +37,7 @@ func servesOwnCall(p *rule.Pass, op *effects.ChannelOp, start *ssa.Go) bool {
 		Related:  []rule.Related{{Func: starter, Pos: start.Pos(), Message: "started here"}},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "look at the context where it matters, or end the goroutine with the call",
-			Sketch: "if ctx.Err() != nil {\n\treturn\n}"},
+			Sketch: p.WordsAt(op.Func, op.Pos).Fill("if $ctx.Err() != nil {\n\t$leave\n}", "leave", p.WordsAt(op.Func, op.Pos).Return("nil"))},
 	})
 	return true
 }

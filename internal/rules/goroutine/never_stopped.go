@@ -3,7 +3,9 @@
 package goroutine
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -50,7 +52,7 @@ func judgeHalfMade(pass *rule.Pass, fn *ssa.Function) {
 		Message: fmt.Sprintf("%s leaves what %s started running when it fails at line %d: nobody can close %s any more.", program.Name(fn), call, lineOf(p, exit), half.Stop.Name),
 		About:   call, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with an error"}},
-		Fix:     rule.Fix{Description: "stop it before the error is returned", Sketch: fmt.Sprintf("close(%s)\nreturn nil, err", half.Stop.Name)},
+		Fix:     rule.Fix{Description: "stop it before the error is returned", Sketch: pass.Words(half.Exit).Fill("close($stop)\n$exit", "stop", half.Stop.Name, "exit", cmp.Or(pass.WordsAt(fn, exit).Statement(), "return"))},
 	})
 }
 
@@ -83,11 +85,18 @@ func judgeNeverSet(pass *rule.Pass) {
 			Func: fn, Pos: start, Severity: finding.High, Reason: "it happens each time", Message: message,
 			About: flag.Name, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 			Related: []rule.Related{{Func: flag.Test.Parent(), Pos: test, Message: flag.Name + " is asked here"}},
-			Fix:     rule.Fix{Description: "set the field where the goroutine is started, and clear it where it is ended", Sketch: "x." + flag.Name + " = true\ngo x.loop(ctx)"},
+			Fix:     rule.Fix{Description: "set the field where the goroutine is started, and clear it where it is ended", Sketch: setFlag(pass, flag)},
 		}
 		if flag.Start != nil && flag.Stop != nil {
 			report.Related = append(report.Related, rule.Related{Func: flag.Stop.Parent(), Pos: pass.Program.Start(flag.Stop), Message: "and this never runs"})
 		}
 		pass.Report(report)
 	}
+}
+
+// setFlag sets the field that is asked, where the goroutine is started.
+func setFlag(pass *rule.Pass, flag effects.NeverSet) string {
+	field := flag.Name[strings.LastIndexByte(flag.Name, '.')+1:]
+	asked := pass.WordsAt(flag.Test.Parent(), valid(flag.Test.Cond.Pos(), flag.Test.Parent())).Selected(field)
+	return asked + " = true // where the goroutine is started, and false where it is ended"
 }

@@ -77,7 +77,7 @@ func reportNoShutdown(pass *rule.Pass, spawn effects.Spawn, endless *effects.End
 		Related: []rule.Related{{Func: endless.In, Pos: loop, Message: endless.Why}},
 		Fix: rule.Fix{
 			Description: "give the goroutine a context and leave the loop when it ends",
-			Sketch:      "for {\n\tselect {\n\tcase <-ctx.Done():\n\t\treturn\n\tcase <-ticker.C:\n\t}\n\t// work\n}",
+			Sketch:      loopSketch(pass, endless.In),
 		},
 	})
 }

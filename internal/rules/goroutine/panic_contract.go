@@ -168,6 +168,6 @@ func tellPanic(p *rule.Pass, fn *ssa.Function, s signal) {
 		Domain:  set.Worst(), Proof: set.Proof(set.Worst()),
 		Related:  []rule.Related{{Func: s.wait.Parent(), Pos: s.wait.Pos(), Message: "waits here"}},
 		Scenario: sc,
-		Fix:      rule.Fix{Description: "signal in a defer", Sketch: "defer close(" + s.what + ") // or defer wg.Done(), first statement of the goroutine"},
+		Fix:      rule.Fix{Description: "signal in a defer", Sketch: "defer " + p.Words(s.instr).Line() + " // first statement of the goroutine"},
 	})
 }

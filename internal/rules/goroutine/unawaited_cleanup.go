@@ -44,7 +44,7 @@ func reportCleanup(pass *rule.Pass, late effects.UnawaitedCleanup) {
 		Related: []rule.Related{{Func: late.Spawn.Body, Pos: heard, Message: "it waits here for the end"}, {Func: late.Site.Parent(), Pos: site, Message: call + " is called then"}},
 		Fix: rule.Fix{
 			Description: "let the one who stops wait for the goroutine, or do the work there",
-			Sketch:      "done := make(chan struct{})\ngo func() {\n\tdefer close(done)\n\t// work, cleanup\n}()\n<-ctx.Done()\n<-done",
+			Sketch:      pass.WordsIn(late.Spawn.Body).Fill("done := make(chan struct{})\ngo func() {\n\tdefer close(done)\n\t// what the goroutine does, with $call at its end\n}()\n// and last of all in main:\n<-done", "call", call),
 		},
 	})
 }

@@ -97,7 +97,7 @@ func reportUnawaited(pass *rule.Pass, spawn effects.Spawn, exit ssa.Instruction)
 		Related: []rule.Related{{Func: fn, Pos: out, Message: "returns here"}},
 		Fix: rule.Fix{
 			Description: "wait for the goroutine, or call the function directly",
-			Sketch:      "done := make(chan struct{})\ngo func() {\n\tdefer close(done)\n\t// work\n}()\n<-done",
+			Sketch:      "done := make(chan struct{})\ngo func() {\n\tdefer close(done)\n\t// what the goroutine does\n}()\n// and before the process ends:\n<-done",
 		},
 	})
 }

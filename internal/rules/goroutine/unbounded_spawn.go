@@ -81,7 +81,7 @@ func reportSpawn(pass *rule.Pass, spawn effects.Spawn, items *effects.Items, wor
 		Related: []rule.Related{{Func: call.Parent(), Pos: p.Start(call), Message: "each goroutine calls " + effects.Describe(call)}},
 		Fix: rule.Fix{
 			Description: "limit how many run at once",
-			Sketch:      "g, ctx := errgroup.WithContext(ctx)\ng.SetLimit(10)\nfor _, item := range items {\n\tg.Go(func() error { return work(ctx, item) })\n}\nerr := g.Wait()",
+			Sketch:      pass.Words(call).Fill("group, groupCtx := errgroup.WithContext($parent)\ngroup.SetLimit(10)\n// in the loop, in place of the go statement:\ngroup.Go(func() error {\n\t$call // under groupCtx\n\treturn nil\n})\n// and behind it:\nerr := group.Wait()"),
 		},
 	})
 }

@@ -3,6 +3,7 @@
 package goroutine
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -113,7 +114,7 @@ func reportLeak(pass *rule.Pass, fn *ssa.Function, leak *effects.Leak, where rul
 		Message: fmt.Sprintf("%s of %s is not %s %s; it stays open without an owner.", r.What, effects.Describe(r.Site), ended(r), left),
 		About:   r.What, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: fn, Pos: exit, Message: "left here with the " + r.What + " open"}},
-		Fix:     fixOf(p, r, lineOf(p, exit)),
+		Fix:     fixOf(pass, r, lineOf(p, exit)),
 	})
 }
 
@@ -126,20 +127,20 @@ func ended(r effects.Resource) string {
 }
 
 // fixOf stops a resource where its function ends, or only on the way out at a line where others get it on the other ways.
-func fixOf(p *program.Program, r effects.Resource, exit int) rule.Fix {
-	name, stmt := definition(p, r)
+func fixOf(pass *rule.Pass, r effects.Resource, exit int) rule.Fix {
+	name, stmt := definition(pass.Program, r)
 	fix := rule.Fix{Description: fmt.Sprintf("stop the %s when the function is left", r.What)}
 	switch {
 	case r.Stop == "Shutdown":
 		fix.Description = fmt.Sprintf("stop the %s when its recorders are done", r.What)
-		fix.Sketch = fmt.Sprintf("go func() {\n\t<-ctx.Done()\n\t%s.%s()\n}()", orName(name, r), r.Stop)
+		fix.Sketch = pass.Words(r.Site).Fill("go func() {\n\t$over\n\t$name.$stop()\n}()", "name", orName(name, r), "stop", r.Stop)
 	case handedOut(r):
 		fix.Description = fmt.Sprintf("stop the %s before the return at line %d", r.What, exit)
 		fix.Sketch = fmt.Sprintf("%s.%s() // before the return at line %d", orName(name, r), r.Stop, exit)
 	case name != "" && r.Err == nil:
 		fix.Edits = []rule.Edit{{Pos: stmt.End(), End: stmt.End(), New: fmt.Sprintf("\ndefer %s.%s()", name, r.Stop)}}
 	default:
-		fix.Sketch = fmt.Sprintf("defer %s.%s() // behind the test of the error", orName(name, r), r.Stop)
+		fix.Sketch = behindTest(pass, name, r)
 	}
 	return fix
 }
@@ -189,7 +190,7 @@ func orName(name string, r effects.Resource) string {
 	if name != "" {
 		return name
 	}
-	return strings.ReplaceAll(r.What, " ", "")
+	return strings.ToLower(r.What[strings.LastIndexByte(r.What, ' ')+1:])
 }
 
 func lineOf(p *program.Program, pos token.Pos) int {
@@ -239,7 +240,7 @@ func judgeTimer(pass *rule.Pass, fn *ssa.Function, site ssa.CallInstruction, nam
 		About:   "time." + name, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "make one timer and stop it",
-			Sketch:      "timer := time.NewTimer(d)\ndefer timer.Stop()\n// case <-timer.C:",
+			Sketch:      pass.Words(site).Fill("timer := time.NewTimer($d)\ndefer timer.Stop()\n// case <-timer.C:, in place of $call", "d", cmp.Or(pass.Words(site).Only(), "d")),
 		},
 	})
 }

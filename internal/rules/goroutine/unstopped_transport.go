@@ -30,7 +30,7 @@ func judgeTransports(pass *rule.Pass, fn *ssa.Function) {
 			Func: fn, Pos: at, Severity: finding.High, Reason: "one more stays for each call of " + where.Actor(fn),
 			Message: fmt.Sprintf("%s makes a transport for each call and drops it with its idle connections; nothing closes them on this side.", program.Name(fn)),
 			About:   "HTTP transport", Domain: where.Domain, Proof: where.Proof, Scenario: s,
-			Fix: rule.Fix{Description: "share one transport, or close what is idle", Sketch: "defer transport.CloseIdleConnections()"},
+			Fix: rule.Fix{Description: "share one transport, or close what is idle", Sketch: pass.WordsAt(fn, at).Fill("$made\ndefer transport.CloseIdleConnections() // transport: the one that is made here", "made", pass.WordsAt(fn, at).Line())},
 		})
 	}
 }
@@ -56,7 +56,7 @@ func judgeHandedTransports(pass *rule.Pass, fn *ssa.Function) {
 			Func: fn, Pos: at, Severity: finding.High, Reason: "one more stays for each call of " + where.Actor(fn),
 			Message: fmt.Sprintf("%s makes a transport for each client, and %s drops it with its idle connections; nothing closes them on this side.", program.Name(fn), user),
 			About:   "HTTP transport", Domain: where.Domain, Proof: where.Proof, Scenario: s,
-			Fix: rule.Fix{Description: "share one transport, or bound how long it keeps what is idle", Sketch: "transport := http.DefaultTransport.(*http.Transport).Clone()\ntransport.TLSClientConfig = config"},
+			Fix: rule.Fix{Description: "share one transport, or bound how long it keeps what is idle", Sketch: "transport := http.DefaultTransport.(*http.Transport).Clone() // with an IdleConnTimeout\n// and in transport what is set at " + pass.Program.At(at)},
 		})
 	}
 }

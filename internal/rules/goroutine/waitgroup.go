@@ -91,7 +91,7 @@ func addInside(p *rule.Pass, add effects.GroupCall) {
 		tell(p, add, starter, wait.Site, rule.Report{
 			Message:  fmt.Sprintf("Add runs in the goroutine itself; Wait in %s can return before it", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "count before the start", Sketch: "wg.Add(1)\ngo func() {\n\tdefer wg.Done()\n\t…\n}()"},
+			Fix:      rule.Fix{Description: "count before the start", Sketch: countFirst(p, add, g)},
 		})
 		return
 	}
@@ -126,7 +126,7 @@ func addAfterStart(p *rule.Pass, add effects.GroupCall) {
 		tell(p, add, add.Func, e.Site, rule.Report{
 			Message:  fmt.Sprintf("%s starts a goroutine that calls Done before it calls Add; a fast goroutine panics", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "count before the start", Sketch: "wg.Add(n)\ngo …"},
+			Fix:      rule.Fix{Description: "count before the start", Sketch: p.Words(add.Site).Call() + " // before the go statement"},
 		})
 		return
 	}
@@ -234,7 +234,7 @@ func pathWithoutDone(p *rule.Pass, done effects.GroupCall) {
 		tell(p, done, done.Func, exit, rule.Report{
 			Message:  fmt.Sprintf("%s can leave without Done; Wait then never returns", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "defer it", Sketch: "defer wg.Done() // first statement of the goroutine"},
+			Fix:      rule.Fix{Description: "defer it", Sketch: "defer " + p.Words(done.Site).Call() + " // first statement of the goroutine"},
 		})
 		return
 	}
@@ -291,7 +291,7 @@ func waitInLoop(p *rule.Pass, wait effects.GroupCall) {
 		tell(p, wait, wait.Func, e.Site, rule.Report{
 			Message:  fmt.Sprintf("Wait stands in the loop that starts the goroutines, all counted before it; %s never returns for more than one", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "wait behind the loop", Sketch: "for … {\n\tgo …\n}\nwg.Wait()"},
+			Fix:      rule.Fix{Description: "wait behind the loop", Sketch: p.Words(wait.Site).Call() + " // behind the loop that starts the goroutines"},
 		})
 		return
 	}

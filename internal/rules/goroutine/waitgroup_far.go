@@ -41,7 +41,7 @@ func addsItself(p *rule.Pass, add effects.GroupCall) {
 		tell(p, add, wait.Func, wait.Site, rule.Report{
 			Message:  fmt.Sprintf("Add runs in the goroutine itself; Wait in %s can return before it", waiter),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "count before the start", Sketch: "wg.Add(1)\ngo func() {\n\tdefer wg.Done()\n\t…\n}()"},
+			Fix:      rule.Fix{Description: "count before the start", Sketch: countFirst(p, add, g)},
 		})
 		return
 	}
@@ -78,7 +78,7 @@ func doneAgain(p *rule.Pass, done effects.GroupCall) {
 		Severity: finding.Medium, Reason: "it takes a second call, before the stop",
 		Message:  fmt.Sprintf("Done runs each time %s calls %s, for one Add; the second one panics, or stands for somebody who still works", by, name),
 		Scenario: sc,
-		Fix:      rule.Fix{Description: "call Done when the repetition has ended", Sketch: "go func() {\n\tdefer wg.Done()\n\twait.Until(work, period, stop)\n}()"},
+		Fix:      rule.Fix{Description: "call Done when the repetition has ended", Sketch: repeatSketch(p, done, repeats)},
 	})
 }
 

@@ -29,7 +29,7 @@ func lateStops(p *rule.Pass, fn *ssa.Function) {
 			Message:  fmt.Sprintf("%s waits for a group in which a server serves, and %s is deferred until behind the wait; it never returns", name, stop),
 			Related:  []rule.Related{{Func: fn, Pos: late.Stop.Pos(), Message: "deferred here"}, {Func: fn, Pos: late.Serve.Pos(), Message: "it serves here"}},
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "stop the server before the wait", Sketch: "<-ctx.Done()\n_ = server.Shutdown(context.Background())\nerr := group.Wait()"},
+			Fix:      rule.Fix{Description: "stop the server before the wait", Sketch: p.Words(late.Wait).Fill("$over\n$stop // before the wait, not deferred\n$wait", "stop", p.Words(late.Stop).Call(), "wait", p.Words(late.Wait).Line())},
 		})
 	}
 }

@@ -30,7 +30,7 @@ func waitForNobody(p *rule.Pass, wait effects.GroupCall) {
 		tell(p, wait, add.Func, add.Site, rule.Report{
 			Message:  fmt.Sprintf("%s waits for a group that it adds to and that nothing calls Done on; it never goes on", name),
 			Scenario: sc,
-			Fix:      rule.Fix{Description: "call Done in what is waited for, or wait for the end of the context instead", Sketch: "<-ctx.Done()"},
+			Fix:      rule.Fix{Description: "call Done in what is waited for, or wait for the end of the context instead", Sketch: p.Words(wait.Site).Fill("defer $c.Done() // first statement of each of those that $call waits for")},
 		})
 		return
 	}

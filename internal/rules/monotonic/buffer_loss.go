@@ -51,7 +51,7 @@ func reportLoss(pass *rule.Pass, fn *ssa.Function, t effects.Takeout) {
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "merge what could not be written back into the buffer: sums are added, times take the later",
-			Sketch:      "if err := write(ctx, item); err != nil {\n\tputBack(item) // with the lock that guards " + t.Field.String() + "\n}",
+			Sketch:      pass.Words(t.Write).Fill("if err := $call; err != nil {\n\t// merge it back into $field, with the lock that guards it\n}", "field", t.Field.String()),
 		},
 	})
 }

@@ -114,7 +114,7 @@ func reportOverwrite(pass *rule.Pass, s *effects.Story, ch, inc *effects.Event, 
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "keep what was not yet written in memory, and add it to the value that was read",
-			Sketch:      fmt.Sprintf("obj.%s += delta // read in the same attempt, sent with its version", ch.Path),
+			Sketch:      fmt.Sprintf("%s.%s += delta // delta: what was counted since the last write; read in the same attempt, sent with its version", pass.Holder(ch), ch.Path),
 		},
 	})
 }

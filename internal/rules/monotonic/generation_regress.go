@@ -133,7 +133,7 @@ func reportGeneration(pass *rule.Pass, fn *ssa.Function, ch, fresh, older *effec
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "record the generation that the status was computed from",
-			Sketch:      "fresh.Status.ObservedGeneration = old.Generation // of the read that was acted on",
+			Sketch:      pass.Words(ch.Origin).Fill("$fresh.$path = generation // generation: that of the object which $older was computed from", "fresh", pass.Holder(ch), "path", ch.Path, "older", older.Path),
 		},
 	})
 }

@@ -246,7 +246,7 @@ func boundFix(pass *rule.Pass, call *ssa.Call) rule.Fix {
 	fix := rule.Fix{Description: "bound the difference by zero, and never set the stamp back"}
 	expr, pkg := pass.Program.CallExpr(call), pass.Program.Package(call.Parent())
 	if expr == nil || pkg == nil || pkg.Types.Scope().Lookup("max") != nil || pass.Program.OlderThan(call.Parent(), "go1.21") {
-		fix.Sketch = "elapsed := max(0, now.Sub(stamp))"
+		fix.Sketch = "elapsed := max(0, " + pass.Words(call).Call() + ")"
 		return fix
 	}
 	fix.Edits = []rule.Edit{{Pos: expr.Pos(), End: expr.Pos(), New: "max(0, "}, {Pos: expr.End(), End: expr.End(), New: ")"}}

@@ -93,7 +93,7 @@ func reportStaleMerge(pass *rule.Pass, s *effects.Story, ch, read *effects.Event
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "send the version of the read: a stale one is a conflict, and the run is repeated",
-			Sketch:      "client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})",
+			Sketch:      pass.Words(s.Write.Origin).Fill("$client.MergeFromWithOptions(base, $client.MergeFromWithOptimisticLock{}) // base: $obj as it was read; for $call"),
 		},
 	})
 }

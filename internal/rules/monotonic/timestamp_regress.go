@@ -88,7 +88,7 @@ func reportRegress(pass *rule.Pass, s *effects.Story, ch *effects.Event, stamp *
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "advance the time, never set it back: compare with what was read under the version that is sent",
-			Sketch:      fmt.Sprintf("if old := obj.%[1]s; old == nil || seen.After(old.Time) {\n\tobj.%[1]s = &metav1.Time{Time: seen}\n}", ch.Path),
+			Sketch:      fmt.Sprintf("if old := %[1]s.%[2]s; old == nil || seen.After(old.Time) { // seen: the time that is to be stored\n\t%[3]s\n}", pass.Holder(ch), ch.Path, pass.Words(ch.Origin).Line()),
 		},
 	})
 }

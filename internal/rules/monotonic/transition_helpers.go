@@ -3,6 +3,7 @@
 package monotonic
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -39,7 +40,7 @@ func reportUnset(pass *rule.Pass, u effects.UnsetTransition) {
 		About:   "unset transition", Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: fn, Pos: effects.Position(u.Set), Message: "sets the time of a new condition"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "set the time where the status changes", Sketch: "existing.LastTransitionTime = metav1.Now()"},
+		Fix:      rule.Fix{Description: "set the time where the status changes", Sketch: pass.WordsAt(fn, effects.Position(u.Copy)).Fill("$existing.LastTransitionTime = $metav1.Now()", "existing", cmp.Or(pass.WordsAt(fn, effects.Position(u.Copy)).Holder("LastTransitionTime"), "existing"))},
 	})
 }
 
@@ -57,6 +58,6 @@ func reportEmptyMerge(pass *rule.Pass, m effects.EmptyMerge) {
 		About:   "empty " + m.Field, Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: m.Merge, Pos: m.Merge.Pos(), Message: "compares with what it is given"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "merge into the stored conditions", Sketch: "status.Conditions = merge(obj.Status.Conditions, conditions...)"},
+		Fix:      rule.Fix{Description: "merge into the stored conditions", Sketch: "// obj: the stored object, whose conditions " + program.Name(m.Merge) + " has to be given\n" + pass.Words(m.Call).Line()},
 	})
 }

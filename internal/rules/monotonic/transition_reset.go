@@ -78,7 +78,7 @@ func reportReset(pass *rule.Pass, s *effects.Story, ch *effects.Event, w rule.Wh
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "set the condition with a helper that keeps the time as long as the status stays",
-			Sketch:      fmt.Sprintf("meta.SetStatusCondition(&obj.%s, condition) // without LastTransitionTime", ch.Path),
+			Sketch:      pass.Words(ch.Origin).Fill("$meta.SetStatusCondition(&$obj.$path, condition) // condition: each of the new ones, without LastTransitionTime", "obj", pass.Holder(ch), "path", ch.Path),
 		},
 	})
 }

@@ -3,12 +3,15 @@
 package monotonic
 
 import (
+	"cmp"
 	"fmt"
+	"go/token"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 // checkTransitionStamps tells of statuses that change without the time of the transition, and of times that change without the status.
@@ -38,7 +41,7 @@ func reportUntimed(pass *rule.Pass, u effects.UntimedChange) {
 		Message: fmt.Sprintf("%s changes the status of a %s that is there already, and leaves its lastTransitionTime as it was: the condition claims to hold since an earlier change", program.Name(fn), u.Of),
 		About:   "untimed " + u.Of, Domain: where.Domain, Proof: where.Proof,
 		Scenario: s,
-		Fix:      rule.Fix{Description: "set the time where the status changes", Sketch: "condition.LastTransitionTime = metav1.Now()"},
+		Fix:      rule.Fix{Description: "set the time where the status changes", Sketch: stampSketch(pass, fn, pos)},
 	}
 	if u.Instead != nil {
 		r.Related = append(r.Related, rule.Related{Func: fn, Pos: effects.Position(u.Instead), Message: "another time is set with it"})
@@ -60,6 +63,19 @@ func reportStamped(pass *rule.Pass, st effects.StampedAlways) {
 		About:   "stamped " + st.Of, Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: fn, Pos: effects.Position(st.Status), Message: "the status is set here"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "set the time only where the status changes", Sketch: "if obj.Status.Health.Status != status {\n\tobj.Status.Health.LastTransitionTime = &now\n}"},
+		Fix:      rule.Fix{Description: "set the time only where the status changes", Sketch: stampChanged(pass, st)},
 	})
+}
+
+// stampSketch sets the time of the transition beside the status.
+func stampSketch(pass *rule.Pass, fn *ssa.Function, pos token.Pos) string {
+	w := pass.WordsAt(fn, pos)
+	return w.Fill("$stmt\n$condition.LastTransitionTime = $metav1.Now()", "condition", cmp.Or(w.Holder("Status"), "condition"))
+}
+
+// stampChanged sets the time of the transition only where the status is another one.
+func stampChanged(pass *rule.Pass, st effects.StampedAlways) string {
+	fn := st.Stamp.Parent()
+	set, stamp := pass.WordsAt(fn, effects.Position(st.Status)), pass.WordsAt(fn, effects.Position(st.Stamp))
+	return "// before " + set.Line() + "\nif " + cmp.Or(set.Holder("Status"), "condition") + ".Status != … { // the new status\n\t" + stamp.Line() + "\n}"
 }

@@ -68,7 +68,7 @@ func tellUpdate(p *rule.Pass, u memory.Update) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "give the container a method that reads, computes and stores under one lock",
-			Sketch:      name + ".Update(key, func(old V) V { return … })",
+			Sketch:      fmt.Sprintf("// a method of what %s is, which holds its lock all the while:\n%s\n%s", name, p.WordsAt(fn, siteOf(u.Get)).Line(), p.WordsAt(fn, siteOf(u.Put)).Line()),
 		},
 	})
 }
@@ -106,7 +106,9 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "test again after the lock was taken for the write",
-			Sketch:      fmt.Sprintf("%s\n// test %s again, and leave if somebody was faster\n// … write …", verb(c.Second), name),
+			Sketch: p.WordsAt(fn, siteOf(c.Act.At)).Fill("$lock.$mode()\nif $tested { // asked again: somebody may have been faster\n\t$write\n}\n$lock.$unlock()",
+				"lock", spelled(p, c.Second), "mode", fmt.Sprint(c.Second.Mode), "unlock", unlockOf(c.Second.Mode),
+				"tested", p.WordsAt(c.Check.Func(), siteOf(c.Check.At)).Condition(), "write", p.WordsAt(fn, siteOf(c.Act.At)).Line()),
 		},
 	})
 }

@@ -71,6 +71,6 @@ func tellTwice(p *rule.Pass, fn *ssa.Function, t memory.Twice) {
 		Domain:  where, Proof: proof,
 		Related:  []rule.Related{{Func: fn, Pos: siteOf(again), Message: "it is released again here"}},
 		Scenario: scenario,
-		Fix:      rule.Fix{Description: "leave the unlock to one of the two", Sketch: fmt.Sprintf("%s.Lock()\ndefer %s.Unlock() // and no other unlock", name, name)},
+		Fix:      rule.Fix{Description: "leave the unlock to one of the two", Sketch: fmt.Sprintf("%[1]s.Lock()\ndefer %[1]s.Unlock() // and no other unlock", spelledAt(p, t.First, name))},
 	})
 }

@@ -72,7 +72,7 @@ func tellEmpty(p *rule.Pass, fn *ssa.Function, s memory.EmptySection) {
 		Scenario: scenario,
 		Fix: rule.Fix{
 			Description: "hold the lock until the function returns",
-			Sketch:      fmt.Sprintf("%s\ndefer %s.%s()", verb(s.Taken), name, unlock),
+			Sketch:      fmt.Sprintf("%[1]s.%[2]s()\ndefer %[1]s.%[3]s()", spelled(p, s.Taken), s.Taken.Mode, unlock),
 		},
 	})
 }

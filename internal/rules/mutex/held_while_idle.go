@@ -214,7 +214,7 @@ func tellIdle(p *rule.Pass, w waiting, needed ssa.CallInstruction) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "let go of the lock before the wait",
-			Sketch:      fmt.Sprintf("%s.%s()\n// … %s …", name, unlockOf(w.held.Mode), what),
+			Sketch:      fmt.Sprintf("%s.%s()\n%s // %s", spelled(p, w.held), unlockOf(w.held.Mode), p.WordsAt(w.fn, siteOf(at)).Line(), what),
 		},
 	})
 }

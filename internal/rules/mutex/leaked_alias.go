@@ -61,7 +61,7 @@ func tellSent(p *rule.Pass, sent memory.SentMap) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "send a copy",
-			Sketch:      "ch <- maps.Clone(" + name + ")",
+			Sketch:      p.WordsAt(fn, siteOf(sent.From)).Fill("copied := maps.Clone($field) // with the lock held; then send copied", "field", p.WordsAt(fn, siteOf(sent.From)).Selected(lastName(name))),
 		},
 	})
 }

@@ -174,7 +174,7 @@ func tellOrder(p *rule.Pass, a, b nesting) {
 		Scenario: scenario,
 		Fix: rule.Fix{
 			Description: "take the two locks in one order everywhere, or release the first before the second is needed",
-			Sketch:      fmt.Sprintf("// in %s: let go of %s before %s\n%s.%s()", program.Name(b.fn), inner, calleeName(b.site), lockName(b.outer.Lock), unlockOf(b.outer.Mode)),
+			Sketch:      fmt.Sprintf("%s.%s() // in %s, before the way to %s begins\n%s", spelled(p, b.outer), unlockOf(b.outer.Mode), program.Name(b.fn), outer, p.WordsAt(b.fn, siteOf(b.site)).Line()),
 		},
 	})
 }

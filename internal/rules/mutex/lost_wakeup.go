@@ -59,7 +59,7 @@ func tellWakeup(p *rule.Pass, w memory.Wakeup) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: fmt.Sprintf("take %s around %s, so that it can't fall between test and Wait", lock, what),
-			Sketch:      fmt.Sprintf("%s.Lock()\n%s\n%s.Unlock()", lock, "// … "+what+" …", lock),
+			Sketch:      fmt.Sprintf("%[1]s.Lock() // %[1]s: as %[2]s spells it\n%[3]s\n%[1]s.Unlock()", lock, program.Name(w.Top), p.WordsAt(w.Top, siteOf(at)).Line()),
 		},
 	})
 }

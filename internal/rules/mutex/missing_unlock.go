@@ -90,7 +90,7 @@ func tellMissing(p *rule.Pass, fn *ssa.Function, exit memory.Exit, h memory.Hold
 	where, proof := domain(p, exit.Return)
 	fix := rule.Fix{
 		Description: "defer the unlock next to the lock, or unlock before this return",
-		Sketch:      fmt.Sprintf("%s\ndefer %s.%s()", verb(h), name, unlockOf(h.Mode)),
+		Sketch:      fmt.Sprintf("%[1]s.%[2]s()\ndefer %[1]s.%[3]s()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
 	}
 	if edits := unlockBefore(p, exit.Return, h); edits != nil {
 		fix = rule.Fix{Description: "unlock before this return", Edits: edits}

@@ -3,6 +3,7 @@
 package mutex
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -10,6 +11,7 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 // ProcessWide reports state of the whole process that each of several goroutines sets for itself.
@@ -53,7 +55,16 @@ func tellProcessWide(p *rule.Pass, w memory.ProcessWide) {
 		Domain:  where, Proof: proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "leave the process as it is, and say what is meant where it is used",
-			Sketch:      "path := filepath.Join(dir, name) // an absolute path\ncmd.Dir, cmd.Env = dir, append(os.Environ(), \"KEY=\"+value)",
+			Sketch:      processSketch(p, w.Site),
 		},
 	})
+}
+
+// processSketch says for one command what the call says for the process.
+func processSketch(p *rule.Pass, site ssa.CallInstruction) string {
+	w := p.Words(site)
+	if target := program.Target(site); target != nil && target.Name() == "Chdir" {
+		return w.Fill("cmd.Dir = $dir // cmd: what is run there; for files: filepath.Join($dir, name), name: the file", "dir", cmp.Or(w.Only(), "dir"))
+	}
+	return w.Fill("cmd.Env = append(os.Environ(), \"KEY=value\") // cmd: what is to see it, in place of $call")
 }

@@ -161,15 +161,15 @@ func tellRelock(p *rule.Pass, fn *ssa.Function, h memory.Holding, site ssa.CallI
 			{Func: again.Site.Parent(), Pos: siteOf(again.Site), Message: fmt.Sprintf("and again here (%s)", again.Mode)},
 		},
 		Scenario: scenario,
-		Fix:      relockFix(fn, h, site, again),
+		Fix:      relockFix(p, fn, h, site, again),
 	})
 }
 
-func relockFix(fn *ssa.Function, h memory.Holding, site ssa.CallInstruction, again *memory.Take) rule.Fix {
+func relockFix(p *rule.Pass, fn *ssa.Function, h memory.Holding, site ssa.CallInstruction, again *memory.Take) rule.Fix {
 	if len(again.Path()) == 0 {
 		return rule.Fix{
 			Description: "unlock on every path before the lock is taken again",
-			Sketch:      fmt.Sprintf("%s\n// … on every path that leads to the next %s:\n%s.%s()", verb(h), h.Mode, lockName(h.Lock), unlockOf(h.Mode)),
+			Sketch:      fmt.Sprintf("%[1]s.%[2]s()\n// … on every path that leads to the next %[2]s:\n%[1]s.%[3]s()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
 		}
 	}
 	callee := program.Name(again.Site.Parent())

@@ -131,7 +131,7 @@ func tellUnguarded(p *rule.Pass, all []*memory.Unguarded) {
 		Domain:  where, Proof: proof,
 		Related:  append(unguardedRelated(all, u), otherWrites(p, all, u)...),
 		Scenario: raceScenario(u),
-		Fix:      guardFix(u),
+		Fix:      guardFix(p, u),
 	})
 }
 
@@ -313,21 +313,20 @@ func runs(root *program.Root, a *memory.Access) string {
 	return text
 }
 
-func guardFix(u *memory.Unguarded) rule.Fix {
+func guardFix(p *rule.Pass, u *memory.Unguarded) rule.Fix {
 	if !u.Guard.Known() {
 		return rule.Fix{
 			Description: fmt.Sprintf("guard %s with a mutex that every access takes, or give it to one goroutine", u.Access.Place),
-			Sketch:      fmt.Sprintf("mu.Lock()\n// … %s …\nmu.Unlock()", u.Access.Place),
+			Sketch:      newLock(p, u.Access),
 		}
 	}
 	lock, unlock := "Lock", "Unlock"
 	if !u.Access.Write && readable(u) {
 		lock, unlock = "RLock", "RUnlock"
 	}
-	holder := guardExpr(u)
 	return rule.Fix{
 		Description: fmt.Sprintf("hold %s around the access in %s", u.Guard, program.Name(u.Access.Func())),
-		Sketch:      fmt.Sprintf("%s.%s()\n// … %s …\n%s.%s()", holder, lock, u.Access.Place, holder, unlock),
+		Sketch:      guarded(p, siteOf(u.Access.At), u.Access.Func(), guardSpelled(p, u), lock, unlock, u.Access.Place.String()),
 	}
 }
 
@@ -344,4 +343,17 @@ func guardExpr(u *memory.Unguarded) string {
 		return lockName(memory.Lock{Place: u.Guard})
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(owner+u.Guard.Path, ".Mutex"), ".RWMutex")
+}
+
+// guardSpelled is the guard as the statement with the access would spell it.
+func guardSpelled(p *rule.Pass, u *memory.Unguarded) string {
+	if u.Guard.Type == nil || u.Guard.Type != u.Access.Place.Type {
+		return guardExpr(u)
+	}
+	field := lastName(u.Access.Place.String())
+	holder, ok := strings.CutSuffix(p.WordsAt(u.Access.Func(), siteOf(u.Access.At)).Selected(field), "."+field)
+	if !ok {
+		return guardExpr(u)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(holder+u.Guard.Path, ".Mutex"), ".RWMutex")
 }

@@ -89,6 +89,6 @@ func reportAppliesRead(pass *rule.Pass, c *effects.Claim, read *effects.Event) {
 	a.Step(c.Site().Pos(), "applies what it read", "the old value is back, and claimed")
 	s.Outcome("%s", consequence)
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Apply a configuration made from scratch, with the fields that this controller decides.", Sketch: "send an apply configuration with name, namespace and the own fields only"}
+	r.Fix = rule.Fix{Description: "Apply a configuration made from scratch, with the fields that this controller decides.", Sketch: pass.Words(c.Site()).Fill("// $obj: made anew, with name, namespace and the fields that this controller decides\n$call")}
 	pass.Report(r)
 }

@@ -72,7 +72,7 @@ func reportErases(pass *rule.Pass, a, b *effects.Claim) {
 	r.Scenario = s
 	r.Fix = rule.Fix{
 		Description: "Give each set of fields a manager of its own, or apply all of them together.",
-		Sketch:      fmt.Sprintf("client.FieldOwner(%s + \"-%s\")", managerName(a.Manager), "part"),
+		Sketch:      pass.Words(second.Site()).Fill("$client.FieldOwner($manager + \"-part\") // in $func, and the old name in $other", "manager", managerName(a.Manager), "func", program.Name(second.Func()), "other", program.Name(first.Func())),
 	}
 	pass.Report(r)
 }

@@ -88,7 +88,7 @@ func reportSteals(pass *rule.Pass, a, b *effects.Claim) {
 	x.Step(a.Site().Pos(), "applies "+field+" with force", field+" is overwritten, owned by "+managerName(a.Manager))
 	s.Outcome("what %s wrote to %s is gone without a conflict", program.Name(b.Func()), field)
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Leave the field to one of the two.", Sketch: "do not send " + field + " here"}
+	r.Fix = rule.Fix{Description: "Leave the field to one of the two.", Sketch: "// leave " + field + " out of what is sent here:\n" + pass.Words(a.Site()).Call()}
 	pass.Report(r)
 }
 
@@ -153,6 +153,6 @@ func reportManyManagers(pass *rule.Pass, c *effects.Claim, callers []ssa.CallIns
 	y.Step(callers[1].Pos(), "applies the same fields as another manager", "the fields are owned by both, or taken")
 	s.Outcome("an apply of one manager that leaves a field out does not remove it: the other still owns it")
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Apply these fields under one manager, whoever asks for it.", Sketch: "client.FieldOwner(\"…\") // a constant"}
+	r.Fix = rule.Fix{Description: "Apply these fields under one manager, whoever asks for it.", Sketch: pass.Words(c.Site()).Fill("$client.FieldOwner(manager) // manager: one constant for all who call $func", "func", program.Name(c.Func()))}
 	pass.Report(r)
 }

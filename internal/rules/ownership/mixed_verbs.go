@@ -92,6 +92,6 @@ func reportMixed(pass *rule.Pass, a, b *effects.Claim) {
 	x.Step(a.Site().Pos(), "applies without "+field, "still there: the other entry owns it")
 	s.Outcome("%s can be set and never removed", field)
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Write the field in one way.", Sketch: "apply it in both places, under one manager"}
+	r.Fix = rule.Fix{Description: "Write the field in one way.", Sketch: "// " + program.Name(b.Func()) + ": send " + field + " by an apply as well, as manager " + managerName(a.Manager) + "\n" + pass.Words(a.Site()).Call()}
 	pass.Report(r)
 }

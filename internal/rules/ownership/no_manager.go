@@ -44,7 +44,7 @@ func checkNoManager(pass *rule.Pass) {
 		a.Step(c.Site().Pos(), "applies it; "+why, consequence)
 		s.Outcome("%s", consequence)
 		r.Scenario = s
-		r.Fix = rule.Fix{Description: "Name a constant manager.", Sketch: "client.FieldOwner(\"my-controller\")"}
+		r.Fix = rule.Fix{Description: "Name a constant manager.", Sketch: pass.Words(c.Site()).Fill("$client.FieldOwner(\"$name\") // a constant", "name", managerFor(pass, c))}
 		pass.Report(r)
 	}
 }
@@ -70,4 +70,12 @@ func unstable(m effects.Manager) (why, consequence string) {
 		}
 	}
 	return "", ""
+}
+
+// managerFor is a name for the manager of a controller: that of its package.
+func managerFor(pass *rule.Pass, c *effects.Claim) string {
+	if pkg := pass.Program.Package(c.Func()); pkg != nil && pkg.Types.Name() != "main" {
+		return pkg.Types.Name() + "-controller"
+	}
+	return "controller"
 }

@@ -52,7 +52,7 @@ func reportRepeated(pass *rule.Pass, r effects.Repeated, where rule.Where) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Look for the owner first, or let controllerutil.SetOwnerReference do both.",
-			Sketch:      "if slices.ContainsFunc(obj.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == owner.UID }) {\n\treturn\n}",
+			Sketch:      pass.Words(r.Add.Origin).Fill("if !slices.ContainsFunc($obj.OwnerReferences, func(o $metav1.OwnerReference) bool { return o.UID == owner.UID }) { // owner: the reference\n\t$stmt\n}", "obj", pass.Holder(r.Add)),
 		},
 	})
 }

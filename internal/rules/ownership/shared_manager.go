@@ -93,7 +93,7 @@ func reportRoles(pass *rule.Pass, a, b *effects.Claim, claims []*effects.Claim) 
 	y.Step(b.Site().Pos(), "writes its own object as the same manager", "what is not in this write is removed")
 	s.Outcome("the two reconciles take turns in removing each other's fields")
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Use one manager for the objects that are applied and another for the own object.", Sketch: "const (\n\townerSelf    = \"…/self\"\n\townerApplied = \"…/applied\"\n)"}
+	r.Fix = rule.Fix{Description: "Use one manager for the objects that are applied and another for the own object.", Sketch: ownManagers(a.Manager)}
 	pass.Report(r)
 }
 
@@ -155,6 +155,12 @@ func reportOwners(pass *rule.Pass, c *effects.Claim, target string) {
 	y.Step(c.Site().Pos(), "applies its own fields to the same target, as the same manager", "b: 2; a is removed")
 	s.Outcome("the target holds the fields of whoever came last")
 	r.Scenario = s
-	r.Fix = rule.Fix{Description: "Make the owner part of the manager's name.", Sketch: "client.FieldOwner(prefix + owner.Name)"}
+	r.Fix = rule.Fix{Description: "Make the owner part of the manager's name.", Sketch: pass.Words(c.Site()).Fill("$client.FieldOwner($manager + \"-\" + owner.GetName()) // owner: the object that names the target", "manager", managerName(c.Manager))}
 	pass.Report(r)
+}
+
+// ownManagers names two managers in the place of one.
+func ownManagers(m effects.Manager) string {
+	name := strings.Trim(managerName(m), "\"")
+	return fmt.Sprintf("const (\n\tmanagerSelf    = %q // for the object that is reconciled\n\tmanagerApplied = %q // for what is applied for it\n)", name+"-self", name+"-applied")
 }

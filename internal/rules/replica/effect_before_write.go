@@ -92,7 +92,7 @@ func reportEarly(pass *rule.Pass, f *early) {
 		Scenario: bothSend(f, kind),
 		Fix: rule.Fix{
 			Description: "write first, and send only what the write has won",
-			Sketch:      "if err := … the write …; err != nil {\n\treturn err // a conflict: the other replica sends\n}\n// now send",
+			Sketch:      pass.Words(f.story.Write.Origin).Fill("if err := $call; err != nil {\n\t$return // a conflict: the other replica sends\n}\n$send", "send", pass.Words(f.send).Line()),
 		},
 	})
 }

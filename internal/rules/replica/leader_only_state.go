@@ -221,7 +221,7 @@ func reportOnesided(pass *rule.Pass, o *onesided) {
 		Fix: rule.Fix{
 			Description: "answer from what every replica has: the API server or its cache; or fill the memory on every replica",
 			Sketch: fmt.Sprintf("// instead of %s: read the object that the leader wrote, through the client\n"+
-				"// or fill it in a runnable of its own:\nfunc (*Filler) NeedLeaderElection() bool { return false }", o.memory.Name),
+				"// or fill it in a runnable of its own:\nfunc (*Filler) NeedLeaderElection() bool { return false } // Filler: that runnable", o.memory.Name),
 		},
 	})
 }

@@ -4,11 +4,14 @@ package replica
 
 import (
 	"fmt"
+	"go/ast"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 var lostForGood = &rule.Rule{
@@ -49,8 +52,23 @@ func reportLost(pass *rule.Pass, lost effects.LostElection) {
 		About: "election in " + program.Name(fn), Domain: where.Domain, Proof: where.Proof,
 		Related: related, Scenario: s,
 		Fix: rule.Fix{
-			Description: "End the process when the lease is lost, or run the election again until the context is over.",
-			Sketch:      "OnStoppedLeading: func() {\n\tif ctx.Err() == nil {\n\t\tlog.Fatal(\"lost the lease\")\n\t}\n}",
+			Description: "Run the election again until the context is over; or end the process when the lease is lost.",
+			Edits:       electAgain(pass, lost),
+			Sketch:      pass.Words(lost.Run).Fill("for $ctx.Err() == nil {\n\t$call\n}"),
 		},
 	})
+}
+
+// electAgain runs the election again, in its goroutine, until its context is over; nil where the go statement does not start
+// the election itself, or hands it more than variables, which another run could find changed.
+func electAgain(pass *rule.Pass, lost effects.LostElection) []rule.Edit {
+	_, ok := lost.Run.(*ssa.Go)
+	call := pass.Program.CallExpr(lost.Run)
+	if !ok || call == nil || len(call.Args) == 0 || slices.ContainsFunc(call.Args, func(arg ast.Expr) bool { _, plain := arg.(*ast.Ident); return !plain }) {
+		return nil
+	}
+	return []rule.Edit{
+		{Pos: call.Pos(), End: call.Pos(), New: fmt.Sprintf("func() {\nfor %s.Err() == nil {\n", call.Args[0].(*ast.Ident).Name)},
+		{Pos: call.End(), End: call.End(), New: "\n}\n}()"},
+	}
 }

@@ -154,7 +154,7 @@ func electionFix(m *program.Manager) rule.Fix {
 	if m.Flag != "" {
 		return rule.Fix{
 			Description: "switch leader election on by default, or pass the flag in the manifests",
-			Sketch:      fmt.Sprintf("args: [\"--%s\"] // or make true the default of the flag", m.Flag),
+			Sketch:      fmt.Sprintf("args := []string{\"--%s\"} // of the container, in the manifests; or make true the default of the flag", m.Flag),
 		}
 	}
 	return rule.Fix{

@@ -104,6 +104,6 @@ func reportBase(pass *rule.Pass, row *effects.Entry, s *effects.Story, lost *eff
 		Scenario: sc,
 		Fix: rule.Fix{Description: "Copy the base before the first change.",
 			Edits:  baseEdits(pass, s),
-			Sketch: fmt.Sprintf("base := obj.DeepCopy() // before %s is changed at line %s", lost.Path, pass.Program.At(lost.Pos()))},
+			Sketch: fmt.Sprintf("base := %s.DeepCopy() // before %s is changed at %s", pass.Holder(lost), lost.Path, pass.Program.At(lost.Pos()))},
 	})
 }

@@ -92,7 +92,8 @@ func checkVersion(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 		},
 		Scenario: s,
 		Fix: rule.Fix{Description: "Decide and change on the object that carries the version.",
-			Sketch: fmt.Sprintf("// after the second read: test again whether the change still holds, then set %s on the object that was just read and send that", change.Path)},
+			Sketch: pass.Words(from.Origin).Fill("// behind the second read: does the change still hold? Then make it on what was read, and send that\n$fresh.$path = $old.$path",
+				"fresh", pass.Words(from.Origin).Object(), "old", pass.Holder(change), "path", change.Path)},
 	})
 }
 

@@ -52,6 +52,6 @@ func checkWhole(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 		},
 		Scenario: s,
 		Fix: rule.Fix{Description: "Write the status on the version that it was computed from, or set the changed fields only.",
-			Sketch: fmt.Sprintf("// send the older %s itself: its resourceVersion belongs to its values; after a conflict compute again", kind)},
+			Sketch: pass.Words(fresh.Origin).Fill("// in place of the whole $path, what was computed:\n$obj.$path.… = …", "path", set.Path)},
 	})
 }

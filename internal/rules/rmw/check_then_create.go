@@ -4,7 +4,6 @@ package rmw
 
 import (
 	"fmt"
-	"go/types"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -208,13 +207,6 @@ func twoCreates(d *duplicate, kind, from string) *rule.Scenario {
 
 // nameSketch shows the create with a name of its own and the error that the second one gets.
 func nameSketch(pass *rule.Pass, d *duplicate) string {
-	object, create := "obj", "c.Create(ctx, obj)"
-	if call := pass.Program.CallExpr(d.site); call != nil {
-		create = types.ExprString(call)
-		if n := d.story.Write.Call.Object; n >= 0 && n < len(call.Args) {
-			object = types.ExprString(call.Args[n])
-		}
-	}
-	return fmt.Sprintf("%s.GenerateName, %s.Name = \"\", … // the same for the same cause, such as its UID\n"+
-		"if err := %s; err != nil && !apierrors.IsAlreadyExists(err) {\n\treturn err\n}", object, object, create)
+	return pass.Words(d.site).Fill("$obj.GenerateName, $obj.Name = \"\", … // the same for the same cause, such as its UID\n" +
+		"if err := $call; err != nil && !$apierrors.IsAlreadyExists(err) {\n\t$return\n}")
 }

@@ -152,7 +152,7 @@ func reportAsFailure(pass *rule.Pass, row *effects.Entry, fate effects.ErrorFate
 		Related: related, Scenario: sc,
 		Fix: rule.Fix{
 			Description: "Tell a conflict from other errors, and run again after it.",
-			Sketch:      fmt.Sprintf("if apierrors.IsConflict(err) {\n\t// put the key back: the next run reads the %s again\n}", kind),
+			Sketch:      pass.Words(row.Site).Fill("if err := $call; $apierrors.IsConflict(err) {\n\t$return // no failure: the next run reads the $kind again\n}", "kind", kind),
 		},
 	})
 }

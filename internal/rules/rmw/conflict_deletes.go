@@ -52,7 +52,7 @@ func reportConflictDeletes(pass *rule.Pass, d effects.DeletedOnConflict) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Read the object again after a conflict; delete it only where the server refuses the change itself (Invalid).",
-			Sketch:      "if apierrors.IsConflict(err) {\n\treturn ctrl.Result{Requeue: true}, nil\n}",
+			Sketch:      pass.Words(d.Write).Fill("if err := $call; $apierrors.IsConflict(err) {\n\t$return // the next run reads again\n}"),
 		},
 	})
 }

@@ -176,12 +176,8 @@ func reportDeferred(pass *rule.Pass, row *effects.Entry, fate effects.ErrorFate,
 		Related: related, Scenario: sc,
 		Fix: rule.Fix{
 			Description: "Name the error result, and add the error of the deferred write to it.",
-			Sketch: fmt.Sprintf(`func %s(…) (reterr error) {
-	defer func() {
-		if err := …; err != nil { // the %s of %s
-			reterr = errors.Join(reterr, err)
-		}
-	}()`, deferrer.Name(), does, kind),
+			Sketch: pass.Words(row.Site).Fill("defer func() {\n\tif failed := $call; failed != nil {\n\t\t$result = errors.Join($result, failed) // $result: the error result of $func, by name\n\t}\n}()",
+				"result", resultName(deferrer), "func", program.Name(deferrer)),
 		},
 	})
 }

@@ -79,7 +79,7 @@ func reportDiscarded(pass *rule.Pass, o effects.Overwritten) {
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: fmt.Sprintf("Set %s after the %s, just before the %s.", o.Change.Path, by, verb(o.Write)),
-			Sketch:      fmt.Sprintf("// after the %s:\nobj.%s = …\nerr = … // the %s", by, o.Change.Path, verb(o.Write)),
+			Sketch:      "// after the " + by + ":\n" + pass.Words(o.Change.Origin).Statement() + pass.Words(o.Write.Origin).Fill("\nif err := $call; err != nil {\n\t$return\n}"),
 		},
 	})
 }

@@ -62,7 +62,8 @@ func reportForgotten(pass *rule.Pass, f effects.Forgotten) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Keep the two errors apart, and return the conflict.",
-			Sketch:      "err := c.Update(ctx, obj)\nif apierrors.IsConflict(err) {\n\tif getErr := c.Get(ctx, key, obj); getErr != nil {\n\t\treturn getErr\n\t}\n\t// change obj again\n}\nreturn err",
+			Sketch: pass.Words(f.Write).Fill("err := $call\nif $apierrors.IsConflict(err) {\n\tif getErr := $read; getErr != nil {\n\t\t$fail\n\t}\n\t// change $obj again\n}\n$return",
+				"read", pass.Words(f.Read).Call(), "fail", pass.Words(f.Write).Return("getErr")),
 		},
 	})
 }

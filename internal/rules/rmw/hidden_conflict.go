@@ -57,7 +57,7 @@ func reportHidden(pass *rule.Pass, h effects.Hidden) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Return the error itself, or one that wraps it.",
-			Sketch:      fmt.Sprintf("return fmt.Errorf(\"writing the %s: %%w\", err)", kind),
+			Sketch:      pass.Words(h.Made).Return(fmt.Sprintf("fmt.Errorf(\"writing the %s: %%w\", %s)", kind, pass.Words(h.Made).Err())),
 		},
 	})
 }

@@ -158,11 +158,8 @@ func reportIgnored(pass *rule.Pass, row *effects.Entry, s *effects.Story, read, 
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "Write the object that the decision was taken on, so that a change in between is a conflict; or decide again on the fresh one.",
-			Sketch: fmt.Sprintf(`obj.%s = … // the %s as it was read
-if obj.ResourceVersion == "" {
-	return c.Create(ctx, obj) // AlreadyExists: read again and decide again
-}
-return c.Update(ctx, obj)`, change.Path, kind),
+			Sketch: pass.Words(row.Site).Fill("if $obj.$path != … { // what the decision was taken on\n\t$return // decided meanwhile\n}\n$stmt",
+				"obj", pass.Holder(change), "path", change.Path, "return", pass.Words(change.Origin).Return("nil"), "stmt", pass.Words(change.Origin).Statement()),
 		},
 	})
 }

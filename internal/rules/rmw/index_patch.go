@@ -66,6 +66,6 @@ func reportIndex(pass *rule.Pass, row *effects.Entry, s *effects.Story, pointer 
 		Related:  []rule.Related{{Func: s.Func, Pos: s.Func.Pos(), Message: "the patch is made for this function"}},
 		Scenario: sc,
 		Fix: rule.Fix{Description: "Let the server refuse the patch when the object changed.",
-			Sketch: `{"op": "test", "path": "/metadata/resourceVersion", "value": obj.ResourceVersion} // first operation of the patch`},
+			Sketch: pass.Words(row.Site).Fill("test := map[string]any{\"op\": \"test\", \"path\": \"/metadata/resourceVersion\", \"value\": $obj.ResourceVersion} // the first operation of the patch")},
 	})
 }

@@ -147,6 +147,6 @@ func reportKeptDelete(pass *rule.Pass, row *effects.Entry, kept ssa.Value) {
 		About: does + " queued " + kind, Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: kept.Parent(), Pos: start, Message: "the name comes from here"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "keep the UID with the name and send it as a precondition", Sketch: "metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(kept.UID))}"},
+		Fix:      rule.Fix{Description: "keep the UID with the name and send it as a precondition", Sketch: pass.Words(row.Site).Fill("$metav1.DeleteOptions{Preconditions: $metav1.NewUIDPreconditions(string(uid))} // uid: kept with the name, for $call")},
 	})
 }

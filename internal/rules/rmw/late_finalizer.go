@@ -56,7 +56,8 @@ func reportLateFinalizer(pass *rule.Pass, late effects.LateFinalizer) {
 		Related: related, Scenario: s,
 		Fix: rule.Fix{
 			Description: "Ask first, and add the finalizer only to an object that is not being deleted.",
-			Sketch:      "if !obj.GetDeletionTimestamp().IsZero() {\n\treturn r.finalize(ctx, obj)\n}\nif controllerutil.AddFinalizer(obj, finalizer) {\n\treturn r.Update(ctx, obj)\n}",
+			Sketch: pass.WordsAt(fn, asked).Fill("if $cond {\n\t// as it stands at line $line, but before the finalizer is added\n}\n$add",
+				"cond", pass.WordsAt(fn, asked).Condition(), "line", fmt.Sprint(line), "add", pass.Words(late.Added.At).Statement()),
 		},
 	})
 }

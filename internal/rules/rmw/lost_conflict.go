@@ -282,17 +282,9 @@ func reportLoss(pass *rule.Pass, row *effects.Entry, l *loss) {
 		Fix: rule.Fix{
 			Description: "Read, change and write again after a conflict.",
 			Edits:       retryEdits(pass, s),
-			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-	// read the %s again, decide again, change it
-	return … // the %s of %s:%s
-})`, kind, verb(s.Write), program.Name(at.Parent()), lineOf(pass, at)),
+			Sketch:      tryAgain(pass.Words(s.Write.Origin)),
 		},
 	})
-}
-
-func lineOf(pass *rule.Pass, site ssa.CallInstruction) string {
-	_, line, _ := pass.Program.Position(site.Pos())
-	return fmt.Sprint(line)
 }
 
 func lossScenario(l *loss, row *effects.Entry) *rule.Scenario {

@@ -53,7 +53,7 @@ func reportMasked(pass *rule.Pass, m effects.Masked) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Keep both errors.",
-			Sketch:      "if patchErr := …; patchErr != nil {\n\terr = errors.Join(err, patchErr)\n}",
+			Sketch:      pass.Words(m.Call).Fill("if failed := $call; failed != nil {\n\t$result = errors.Join($result, failed)\n}", "result", resultName(m.Func)),
 		},
 	})
 }

@@ -88,6 +88,6 @@ func reportOlder(pass *rule.Pass, v effects.OlderValue, c contest) {
 		Message: fmt.Sprintf("%s of %s %s, and is put onto the newer state without looking at it; what changed in between is undone under the newest resourceVersion", ch.Path, kind, what),
 		About:   kind + " " + ch.Path, Domain: c.domain, Proof: c.proof, Related: related, Scenario: s,
 		Fix: rule.Fix{Description: "Compute the value from the newest state.",
-			Sketch: fmt.Sprintf("// compute %s here, from the %s as it is now", ch.Path, kind)},
+			Sketch: pass.Words(ch.Origin).Fill("$obj.$path = … // computed from $obj as it is now, behind line $line", "obj", pass.Holder(ch), "path", ch.Path, "line", line(pass, v.Renewal))},
 	})
 }

@@ -121,7 +121,7 @@ func reportShelter(pass *rule.Pass, f *falseShelter) {
 		Scenario: twoProcesses(f, lock, kind, does),
 		Fix: rule.Fix{
 			Description: "let the API server decide between replicas: a fixed name for a create, the resourceVersion for a change",
-			Sketch:      shelterSketch(f),
+			Sketch:      shelterSketch(pass, f),
 		},
 	})
 }
@@ -154,10 +154,9 @@ func twoProcesses(f *falseShelter, lock, kind, does string) *rule.Scenario {
 	return s
 }
 
-func shelterSketch(f *falseShelter) string {
+func shelterSketch(pass *rule.Pass, f *falseShelter) string {
 	if f.story.Write.Call.Effect == kube.Create {
-		return "obj.Name = … // the same for the same request\nif err := c.Create(ctx, obj); apierrors.IsAlreadyExists(err) {\n\t// the other replica was first\n}"
+		return pass.Words(f.story.Write.Origin).Fill("$obj.Name = … // the same for the same request\nif err := $call; $apierrors.IsAlreadyExists(err) {\n\t// the other replica was first\n}")
 	}
-	return "retry.RetryOnConflict(retry.DefaultBackoff, func() error {\n\t// read, change, then:\n" +
-		"\treturn c.Patch(ctx, obj, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))\n})"
+	return tryAgain(pass.Words(f.story.Write.Origin))
 }

@@ -55,7 +55,7 @@ func reportRaised(pass *rule.Pass, r effects.Raised) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Do it once the retry has succeeded, or start each attempt with a value of its own.",
-			Sketch:      "if err := retry.RetryOnConflict(…); err != nil {\n\treturn err\n}\n// now",
+			Sketch:      pass.Words(r.Repeat).Fill("if err := $call; err != nil {\n\t$return\n}\n$once // once, behind the retry", "once", pass.Words(r.At).Statement()),
 		},
 	})
 }

@@ -244,7 +244,7 @@ func reportRecreated(pass *rule.Pass, f *late) {
 		Scenario: anotherObject(f, kind, does),
 		Fix: rule.Fix{
 			Description: "keep the UID with the name and compare it before the write",
-			Sketch:      fmt.Sprintf("if obj.UID != kept.UID {\n\treturn nil // a later %s of the same name\n}", kind),
+			Sketch:      pass.Words(f.read.Origin).Fill("if $obj.UID != uid { // uid: kept with the name\n\t$return // a later $kind of the same name\n}", "kind", kind, "return", pass.Words(f.read.Origin).Return("nil")),
 		},
 	})
 }

@@ -95,7 +95,7 @@ func reportDeadRetry(pass *rule.Pass, r *effects.Retry, w effects.Reached) {
 	}
 	report.Fix = rule.Fix{Description: "Send the resourceVersion that the body reads, so that a conflict starts the body again.", Edits: lockAll(pass, r)}
 	if report.Fix.Edits == nil {
-		report.Fix.Sketch = "patch := client.MergeFromWithOptions(base, client." + lockOption + "{}) // base: the object as the body of the retry read it"
+		report.Fix.Sketch = lockedWrite(pass.Words(w.Site))
 	}
 	pass.Report(report)
 }

@@ -197,14 +197,7 @@ func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effec
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Read the object at the start of every attempt, and change what was read.",
-			Sketch: fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-	fresh := &%s{}
-	if err := c.Get(ctx, key, fresh); err != nil {
-		return err
-	}
-	// decide and change on fresh
-	return … // the %s of fresh
-})`, kind, verb(w)),
+			Sketch:      tryAgain(pass.Words(w.Origin)),
 		},
 	})
 }

@@ -72,8 +72,8 @@ func reportApply(pass *rule.Pass, row *effects.Entry, st *stake) {
 		Scenario: lostUpdate(pass, st),
 		Fix: rule.Fix{
 			Description: "Let the applied object carry the resourceVersion of the read that the decision was taken on.",
-			Sketch: fmt.Sprintf(`applied.WithResourceVersion(obj.ResourceVersion) // the version of the %s that %s was decided on
-// or, for these fields only: c.Status().Patch(ctx, obj, client.MergeFromWithOptions(base, client.%s{}))`, kind, st.field, lockOption),
+			Sketch: pass.Words(s.Write.Origin).Fill("$obj.WithResourceVersion($read.ResourceVersion) // $obj: what $call sends; the version of the $kind that $field was decided on",
+				"read", readName(pass, s), "kind", kind, "field", st.field),
 		},
 	})
 }

@@ -133,6 +133,6 @@ func reportErasing(pass *rule.Pass, mine, other *effects.Claim, gone []string) {
 		Related:  []rule.Related{{Func: other.Func(), Pos: other.Site().Pos(), Message: "the other apply"}},
 		Scenario: s,
 		Fix: rule.Fix{Description: "Let the applied object carry the resourceVersion of the object that it was made from.",
-			Sketch: fmt.Sprintf("applied.ResourceVersion = obj.ResourceVersion // of the %s that the decision was taken on", kind)},
+			Sketch: pass.Words(mine.Site()).Fill("$obj.SetResourceVersion($read.GetResourceVersion()) // of the $kind that the decision was taken on", "read", readName(pass, mine.Story), "kind", kind)},
 	})
 }

@@ -163,7 +163,7 @@ func fixUnlocked(pass *rule.Pass, l *lostPatch) rule.Fix {
 			edits = lockEdits(pass.Program, s.Write.Patch)
 		}
 		if edits == nil {
-			fix.Edits, fix.Sketch = nil, retrySketch(l.worst)
+			fix.Edits, fix.Sketch = nil, lockedAgain(pass, l.worst)
 			break
 		}
 		fix.Edits = append(fix.Edits, edits...)
@@ -180,20 +180,4 @@ func requeued(pass *rule.Pass, fn *ssa.Function) bool {
 		}
 	}
 	return len(entries) > 0
-}
-
-func retrySketch(st *stake) string {
-	return fmt.Sprintf(`err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-	// read the %[1]s again here, and set %[2]s from what was read
-	base := obj.DeepCopy()
-	…
-	return c.%[3]sPatch(ctx, obj, client.MergeFromWithOptions(base, client.%[4]s{}))
-})`, kindName(st.story), st.field, subresource(st.story.Write), lockOption)
-}
-
-func subresource(w *effects.Event) string {
-	if strings := verb(w); strings == "status patch" || strings == "apply of the status" {
-		return "Status()."
-	}
-	return ""
 }

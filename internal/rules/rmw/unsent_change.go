@@ -53,7 +53,15 @@ func reportUnsent(pass *rule.Pass, u effects.Unsent) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Take over what is wanted, or send the wanted object with the version of what was read.",
-			Sketch:      "desired.SetResourceVersion(existing.GetResourceVersion())\nerr = c.Update(ctx, desired)",
+			Sketch:      sendWanted(pass, u),
 		},
 	})
+}
+
+// sendWanted sends the object that would be created, with the version of the one that was read.
+func sendWanted(pass *rule.Pass, u effects.Unsent) string {
+	wanted := pass.Words(u.Create.Origin)
+	update := pass.Words(u.Update.Origin)
+	return update.Fill("$wanted.SetResourceVersion($obj.GetResourceVersion())\nif err := $c.Update($ctx, $ref); err != nil {\n\t$return\n}",
+		"wanted", wanted.Object(), "ref", wanted.Ref())
 }

@@ -57,7 +57,7 @@ func reportUsedVersion(pass *rule.Pass, u effects.SecondSend) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Go on with the object that the first write gave back.",
-			Sketch:      "obj, err = client.Update(ctx, obj, opts) // and write this obj from here on",
+			Sketch:      pass.Words(u.Bump.Origin).Fill("$obj, err = $call // and write this $obj from here on"),
 		},
 	})
 }

@@ -67,6 +67,15 @@ func reportVersionless(pass *rule.Pass, v effects.Versionless) {
 		Func: v.Update.Func(), Pos: v.Update.Pos(), Severity: severity, Reason: reason, Message: message,
 		About: kind + " update of " + program.Name(v.Func), Domain: where.Domain, Proof: where.Proof,
 		Related: related, Scenario: s,
-		Fix: rule.Fix{Description: "Take over the version of what was read.", Sketch: "obj.SetResourceVersion(existing.GetResourceVersion())\nerr = client.Update(ctx, obj)"},
+		Fix: rule.Fix{Description: "Take over the version of what was read.", Sketch: takeVersion(pass, v)},
 	})
+}
+
+// takeVersion gives the object the version of the read; where none is, it reads first.
+func takeVersion(pass *rule.Pass, v effects.Versionless) string {
+	update := pass.Words(v.Update.Origin)
+	if v.Look != nil {
+		return update.Fill("$obj.SetResourceVersion($existing.GetResourceVersion())\nif err := $call; err != nil {\n\t$return\n}", "existing", pass.Words(v.Look.Origin).Object())
+	}
+	return update.Fill("existing := $obj.DeepCopy()\nif err := $c.Get($ctx, $key, existing); err != nil {\n\t$return\n}\n$obj.SetResourceVersion(existing.GetResourceVersion())\nif err := $call; err != nil {\n\t$return\n}")
 }
