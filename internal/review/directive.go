@@ -33,6 +33,10 @@ type directive struct {
 	// Until is the last day on which it holds, as written; it may be empty, and it may be no date.
 	Until  string
 	Reason string
+	// Start and End are the bytes to take out of the file when the comment goes; none where it is for others, too.
+	Start, End int
+	// Other is set for a nolint comment that names other linters.
+	Other bool
 }
 
 const ignoreMark = "//replicavet:ignore"
@@ -61,7 +65,7 @@ func parseDirective(comment string) (d directive, ok bool) {
 	if m := nolintMark.FindStringSubmatch(comment); m != nil {
 		for linter := range strings.SplitSeq(m[1], ",") {
 			if strings.EqualFold(strings.TrimSpace(linter), "replicavet") {
-				return directive{Kind: "nolint", Reason: strings.TrimSpace(m[2])}, true
+				return directive{Kind: "nolint", Reason: strings.TrimSpace(m[2]), Other: strings.Contains(m[1], ",")}, true
 			}
 		}
 	}
@@ -94,7 +98,9 @@ func fileDirectives(p *program.Program, pkg *load.Package, file *load.File) []di
 			var column int
 			d.File, d.Line, column = p.Position(comment.Pos())
 			d.From, d.To = d.Line, d.Line
-			if alone(file.Source, p.Fset.Position(comment.Pos()).Offset, column) {
+			offset := p.Fset.Position(comment.Pos()).Offset
+			d.Start, d.End = extent(file.Source, offset, offset+len(comment.Text))
+			if alone(file.Source, offset, column) {
 				_, end, _ := p.Position(group.End())
 				d.To = end + 1
 			}
@@ -108,6 +114,17 @@ func fileDirectives(p *program.Program, pkg *load.Package, file *load.File) []di
 		}
 	}
 	return all
+}
+
+// extent is what goes with a comment: the blanks before it, and its line where nothing else stands there.
+func extent(src []byte, start, end int) (int, int) {
+	for start > 0 && (src[start-1] == ' ' || src[start-1] == '\t') {
+		start--
+	}
+	if end < len(src) && src[end] == '\n' && (start == 0 || src[start-1] == '\n') {
+		end++
+	}
+	return start, min(end, len(src))
 }
 
 // alone tells whether only blanks stand before the comment on its line.

@@ -64,7 +64,8 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 		}
 	}
 	r.Sort()
-	return &raw{r, directives(p), sums(p, r.Findings)}, nil
+	all := directives(p)
+	return &raw{r, all, sums(p, r.Findings, all)}, nil
 }
 
 // declared returns the entry points that the configuration tells of.
@@ -85,9 +86,12 @@ func ruleIDs(chosen []*rule.Rule) []string {
 	return ids
 }
 
-// sums returns the checksums of the files that the fixes of findings change, by the names that findings use.
-func sums(p *program.Program, findings []finding.Finding) map[string]string {
+// sums returns the checksums of the files that the fixes of findings and of directives change, by the names that findings use.
+func sums(p *program.Program, findings []finding.Finding, all []directive) map[string]string {
 	wanted := make(map[string]bool)
+	for _, d := range all {
+		wanted[d.File] = true
+	}
 	for _, f := range findings {
 		for _, e := range f.Fix.Edits {
 			wanted[e.File] = true

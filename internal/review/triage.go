@@ -81,7 +81,7 @@ func (j *judge) defect(d directive) *defect {
 		}
 	}
 	if d.Until != "" {
-		if _, err := time.Parse(time.DateOnly, d.Until); err != nil {
+		if !isDate(d.Until) {
 			return &defect{expired, fmt.Sprintf("holds until %q, which is no date as 2027-01-31 is; it silences nothing", d.Until)}
 		}
 		// Dates of this form compare as text.
@@ -134,11 +134,25 @@ func (j *judge) tell(what defect, d directive) {
 		File: d.File, Line: d.Line, Column: 1, EndLine: d.Line, EndColumn: 1, Function: d.Function,
 		Message:     fmt.Sprintf("%s comment %s", d.Kind, what.fact),
 		Related:     []finding.Related{},
-		Fix:         finding.Fix{Description: "mend or remove the comment"},
+		Fix:         mendComment(what, d),
 		Fingerprint: finding.Fingerprint(told.ID, d.Package, d.Function, about, ordinal),
 	}
 	f.ID = f.Fingerprint[:idLength]
 	j.told = append(j.told, f)
+}
+
+// mendComment takes out a comment that is over, or that nothing needs: it silences nothing as it is. One with a typing error or
+// without a reason is for people to mend, and so is one that other linters read.
+func mendComment(what defect, d directive) finding.Fix {
+	if d.Other || what.rule != unused && (what.rule != expired || !isDate(d.Until)) {
+		return finding.Fix{Description: "mend or remove the comment"}
+	}
+	return finding.Fix{Description: "remove the comment", Edits: []finding.Edit{{File: d.File, Start: d.Start, End: d.End, Line: d.Line, EndLine: d.Line}}}
+}
+
+func isDate(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }
 
 // idLength is how much of a fingerprint makes the id of a finding.
