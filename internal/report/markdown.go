@@ -54,13 +54,15 @@ func (m *markdownPage) part(f func()) string {
 // whole is the page: as many findings at length as there is room for, unless their diagrams may still be left out.
 func (m *markdownPage) whole(r *finding.Review, groups []finding.Group) string {
 	tail := m.part(func() { m.suppressed(r) })
-	head := m.part(func() { m.summary(r, groups, commentLimit-len(tail)-noteLength); m.errors(r) })
-	room := commentLimit - len(head) - len(tail) - noteLength
+	errs := m.part(func() { m.errors(r) })
+	room := commentLimit - len(errs) - len(tail) - noteLength
+	head := m.part(func() { m.summary(r, groups, room*2/3) }) + errs
+	room = commentLimit - len(head) - len(tail) - noteLength
 	var body strings.Builder
 	for i, g := range groups {
 		text := m.part(func() { m.finding(i+1, g.Finding); m.like(g.Like) })
 		if !m.diagrams && body.Len()+len(text) > room {
-			fmt.Fprintf(&body, "%s more %s no room in this comment: the table has them, and `replicavet explain ID` tells each, with the ids of `-format json`; `-format html` shows all.\n\n",
+			fmt.Fprintf(&body, "%s more %s no room here, below the table: `replicavet explain ID` tells one by its id, `-format html` shows all of them.\n\n",
 				thousands(len(groups)-i), map[bool]string{true: "has", false: "have"}[len(groups)-i == 1])
 			break
 		}
@@ -85,7 +87,7 @@ func (m *markdownPage) summary(r *finding.Review, groups []finding.Group, room i
 		}
 		row := fmt.Sprintf("| %d | %s | %s | %s | %s%s |\n", i+1, g.Severity, cell(position(g.File, g.Line, 0)), cell(g.Rule), prose(g.Message), more)
 		if m.Len()+len(row) > room {
-			fmt.Fprintf(m, "\n%s more have no room in a comment.", thousands(len(groups)-i))
+			fmt.Fprintf(m, "\n%s more have no room in a comment: `replicavet -format html` shows all.\n", thousands(len(groups)-i))
 			break
 		}
 		m.WriteString(row)

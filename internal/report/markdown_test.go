@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/replicavet/replicavet/internal/finding"
 )
 
 // headings are those of the findings.
@@ -21,6 +23,9 @@ func TestMarkdownFitsAComment(t *testing.T) {
 		t.Error("a short page lacks its diagrams, or says that something has no room")
 	}
 	one := r.Findings[0]
+	for i := range 20 {
+		r.Errors = append(r.Errors, finding.Error{Kind: "type", Package: "p", Message: fmt.Sprintf("error %d of a package", i)})
+	}
 	for _, n := range []int{20, 60, 2000} {
 		r.Findings = nil
 		for i := range n {
