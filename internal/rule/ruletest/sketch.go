@@ -104,7 +104,7 @@ func declare(known map[string]bool, names []ast.Expr) {
 // isPackage tells whether a name is that of a package that sketches use, whether the file imports it or not.
 func isPackage(name string) bool {
 	return slices.Contains([]string{
-		"apierrors", "client", "context", "controllerutil", "ctrl", "errgroup", "errors", "fmt", "http", "manager", "maps", "meta", "metav1", "os", "retry",
+		"apierrors", "backoff", "client", "context", "controllerutil", "ctrl", "errgroup", "errors", "fmt", "grpc", "http", "manager", "maps", "meta", "metav1", "os", "retry",
 		"signal", "slices", "sync", "syscall", "time", "types", "wait", "math", "filepath", "atomic", "log",
 	}, name)
 }

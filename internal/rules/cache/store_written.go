@@ -43,7 +43,7 @@ func reportStoreWritten(pass *rule.Pass, w effects.StoreWrite, where rule.Where)
 		Message: fmt.Sprintf("%s writes the store of an informer itself (%s of a %s); the informer writes it too, as the watch tells, and neither looks at which version is newer", program.Name(fn), w.Verb, kind),
 		Fix: rule.Fix{
 			Description: "leave the store to the informer: remember the version that was written, and wait until the cache has it",
-			Sketch:      "if cached.ResourceVersion < written.ResourceVersion {\n\treturn requeue\n}",
+			Sketch:      pass.Words(w.Write).Fill("if cached.ResourceVersion != written.ResourceVersion { // cached: what the lister has; written: the answer to the request\n\t$return // later again\n}"),
 		},
 	}
 	s := rule.NewScenario()

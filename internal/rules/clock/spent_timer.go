@@ -3,6 +3,7 @@
 package clock
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -48,7 +49,7 @@ func reportSpentTimer(pass *rule.Pass, t effects.SpentTimer) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "Set the timer again in each round, or use a ticker.",
-			Sketch:      "timer.Reset(interval) // after the work; or: ticker := time.NewTicker(interval); defer ticker.Stop()",
+			Sketch:      pass.Words(t.Made).Fill("$timer.Reset($interval) // after the work, in each round", "timer", cmp.Or(pass.Words(t.Made).Defined(), "timer"), "interval", cmp.Or(pass.Words(t.Made).Only(), "interval")),
 		},
 	})
 }
