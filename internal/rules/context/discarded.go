@@ -54,13 +54,14 @@ func reportDiscarded(pass *rule.Pass, fn *ssa.Function, lost effects.DiscardedCo
 		Func: fn, Pos: start, End: endOf(p, lost.Made), Severity: finding.Medium, Reason: "it happens each time",
 		Message: message, Cause: call + " for nothing",
 		About: call, Domain: where.Domain, Proof: where.Proof, Scenario: s,
-		Fix: rule.Fix{Description: "keep the context, and hand it on", Sketch: sketchKeep(lost)},
+		Fix: rule.Fix{Description: "keep the context, and hand it on", Sketch: sketchKeep(pass, lost)},
 	})
 }
 
-func sketchKeep(lost effects.DiscardedContext) string {
+func sketchKeep(pass *rule.Pass, lost effects.DiscardedContext) string {
+	w := pass.Words(lost.Made)
 	if lost.Deadline {
-		return "ctx, cancel := context.WithTimeout(ctx, timeout)\ndefer cancel()\n// and call with ctx"
+		return w.Fill("boundCtx, cancel := $call\ndefer cancel()\n// and boundCtx to what is called behind it")
 	}
-	return "ctx = " + effects.Describe(lost.Made) + "(ctx, …)"
+	return w.Fill("$ctx = $call")
 }
