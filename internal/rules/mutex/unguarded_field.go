@@ -53,6 +53,9 @@ func unguardedField(p *rule.Pass) {
 		if underRead(u) {
 			continue // the read lock is held: told by write-under-rlock
 		}
+		if !p.Strict && farApart(u) {
+			continue // most often they have it one after the other
+		}
 		key := cause{fn: fn, guard: u.Guard}
 		if !u.Guard.Known() {
 			key.place = holder(u.Access.Place)
@@ -104,6 +107,39 @@ func uncalledAt(p *rule.Pass, r *program.Root, complete bool, seen map[*program.
 func closed(fn *ssa.Function) bool {
 	return fn.Pkg != nil && (fn.Pkg.Pkg.Name() == "main" || slices.Contains(strings.Split(fn.Pkg.Pkg.Path(), "/"), "internal"))
 }
+
+// farApart tells whether the code says little about whether two goroutines have an object at the same time: nobody has a lock for
+// the field, which no method of the struct uses here, and they are started at different places, one of them by code that is not the
+// object's own. When Go finds two in a map at once it ends the process: that is told.
+func farApart(u *memory.Unguarded) bool {
+	a, b, of := u.Meeting.A, u.Meeting.B, u.Access.Place.Type
+	switch {
+	case u.Guard.Known(), of == nil, u.Access.Map(), u.Other.Map(), a == b, !plainGoroutine(a), !plainGoroutine(b):
+		return false
+	case methodOf(u.Access.Func(), of), methodOf(u.Other.Func(), of), startedFor(a, of) && startedFor(b, of):
+		return false
+	}
+	return !slices.ContainsFunc(a.Sites, func(x ssa.CallInstruction) bool {
+		return slices.ContainsFunc(b.Sites, func(y ssa.CallInstruction) bool { return x.Parent() == y.Parent() })
+	})
+}
+
+// startedFor tells whether a goroutine is a method of a type, or is started by one.
+func startedFor(r *program.Root, t *types.Named) bool {
+	return methodOf(r.Func, t) || slices.ContainsFunc(r.Sites, func(site ssa.CallInstruction) bool { return methodOf(site.Parent(), t) })
+}
+
+// methodOf tells whether a function is a method of a type, or written in one.
+func methodOf(fn *ssa.Function, t *types.Named) bool {
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	recv := fn.Signature.Recv()
+	return recv != nil && program.Named(recv.Type()) == t
+}
+
+// plainGoroutine tells whether a goroutine is one that own code starts.
+func plainGoroutine(r *program.Root) bool { return r.Entry == nil && !r.ByContract() }
 
 // holder is the struct that has a field, or the variable itself: fields of one struct lack one lock.
 func holder(place memory.Place) memory.Place {
