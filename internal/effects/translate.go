@@ -128,6 +128,9 @@ func (t *translation) event(ev *Event) []*Event {
 	if ev.Root == nil {
 		return nil // a write without an object stays with the function that makes it
 	}
+	if !t.mayName(ev.Object) && !applies(ev) {
+		return nil
+	}
 	partial, ofPart := ev.Partial, ev.changes() || ev.Kind == Borrow
 	objects := t.place(Place{Object: ev.Object, Path: ev.Path})
 	if len(objects) == 0 {
@@ -181,7 +184,7 @@ func (t *translation) places(all []Place) []Place {
 // converted finds the objects of the caller that a callee applies in another form, where the conversion left the version
 // behind.
 func (t *translation) converted(ev *Event) []Place {
-	if ev.Kind != Write || ev.Patch == nil || ev.Patch.Type != ApplyPatch {
+	if !applies(ev) {
 		return nil
 	}
 	var out []Place
@@ -189,6 +192,24 @@ func (t *translation) converted(ev *Event) []Place {
 		out = append(out, t.place(Place{Object: from})...)
 	}
 	return out
+}
+
+// applies tells whether an event sends an apply patch.
+func applies(ev *Event) bool {
+	return ev.Kind == Write && ev.Patch != nil && ev.Patch.Type == ApplyPatch
+}
+
+// mayName tells whether the caller can have a name for an object of the callee. Most are the callee's own.
+func (t *translation) mayName(o Object) bool {
+	switch root := o.Root.(type) {
+	case *ssa.Parameter:
+		return root.Parent() == t.edge.Callee
+	case *ssa.FreeVar:
+		return root.Parent() == t.edge.Callee
+	case *ssa.Global:
+		return true
+	}
+	return len(t.results) > 0 && t.results[o] != nil
 }
 
 // place translates a place of the callee; empty when the caller cannot see it.

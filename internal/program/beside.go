@@ -36,7 +36,7 @@ func (c *Concurrency) besideWithin(x, y *Root, instr ssa.Instruction, depth int)
 // besideStarters tells of a goroutine that ends before those that start it go on: it runs only while they do.
 func (c *Concurrency) besideStarters(x, y *Root, instr ssa.Instruction, depth int) bool {
 	return slices.ContainsFunc(y.Sites, func(site ssa.CallInstruction) bool {
-		return slices.ContainsFunc(c.Of(site.Parent()), func(by *Root) bool {
+		return c.Some(site.Parent(), func(by *Root) bool {
 			return by == x || by == y || c.besideWithin(x, by, instr, depth+1)
 		})
 	})
@@ -86,13 +86,13 @@ func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
 
 // startedBefore tells whether a call before instr, in its function, starts y, and nothing in between waits for a group.
 func (c *Concurrency) startedBefore(y *Root, instr ssa.Instruction) bool {
-	starters, within := c.startersOf(y), c.endsWithStarter(y)
+	within := c.endsWithStarter(y)
 	for _, e := range c.p.CallsFrom(instr.Parent()) {
-		starts := e.How == Starts && e.Callee == y.Func || e.How != Starts && starters[e.Callee]
+		starts := e.How == Starts && e.Callee == y.Func || e.How != Starts && c.MayStart(e.Callee, y)
 		if !starts || !MayPrecede(e.Site, instr) || c.waitsBetween(e.Site, instr) {
 			continue
 		}
-		if body := loopBodyAt(e.Site); within && e.How != Starts && (body == nil || !starters[body]) {
+		if body := loopBodyAt(e.Site); within && e.How != Starts && (body == nil || !c.MayStart(body, y)) {
 			continue // whoever starts it there has seen it end
 		}
 		return true

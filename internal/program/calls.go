@@ -86,7 +86,7 @@ func (p *Program) indexCalls() calls {
 	dynamic := make(map[ssa.CallInstruction][]*ssa.Function)
 	for _, node := range graph.Nodes {
 		for _, e := range node.Out {
-			if e.Site != nil && !p.Apart(e.Site.Parent(), e.Callee.Func) {
+			if e.Site != nil && e.Site.Common().StaticCallee() == nil && !p.Apart(e.Site.Parent(), e.Callee.Func) {
 				dynamic[e.Site] = append(dynamic[e.Site], e.Callee.Func)
 			}
 		}
@@ -199,6 +199,9 @@ func (p *Program) edges(site ssa.CallInstruction, dynamic []*ssa.Function) []Edg
 
 // throughWrappers replaces synthetic wrappers (promoted methods, bound methods, thunks) by the own functions they call.
 func (p *Program) throughWrappers(fns []*ssa.Function) []*ssa.Function {
+	if len(fns) == 1 && p.Own(fns[0]) && !isWrapper(fns[0]) {
+		return fns
+	}
 	var out []*ssa.Function
 	seen := make(map[*ssa.Function]bool)
 	var add func(fn *ssa.Function, depth int)

@@ -27,7 +27,8 @@ type Root struct {
 	contract *contract
 	// joined is set when whoever starts the goroutine waits for its end.
 	joined bool
-	index  int
+	// index is the place among all roots, started that among those that own code starts.
+	index, started int
 }
 
 // Known tells whether the code shows that the root runs: it is no exported function out of whose callers none is seen.
@@ -61,13 +62,13 @@ type Concurrency struct {
 
 	at      map[*ssa.Function]*Root
 	runs    runs
-	rootsOf map[*ssa.Function][]*Root
+	started starts
 	spawns  map[*ssa.Function]bool
 	leaves  map[*ssa.Function]bool
 	late    map[*ssa.Function]*lateness
 	cycles  map[*ssa.BasicBlock]bool
-	// starters are the functions that start a root, themselves or through calls.
-	starters map[*Root]map[*ssa.Function]bool
+	// bringers are the functions that bring a root about, as broughtAboutBy found them.
+	bringers map[*Root]bitset
 	// waiters, pairs, first, lateAt, setUp and once are answers given before.
 	waiters map[*ssa.Function]bool
 	pairs   map[funcPair][]Meeting
@@ -87,12 +88,11 @@ func (p *Program) Concurrency() *Concurrency {
 	c := &Concurrency{
 		p:        p,
 		at:       make(map[*ssa.Function]*Root),
-		rootsOf:  make(map[*ssa.Function][]*Root),
 		spawns:   make(map[*ssa.Function]bool),
 		leaves:   make(map[*ssa.Function]bool),
 		late:     make(map[*ssa.Function]*lateness),
 		cycles:   make(map[*ssa.BasicBlock]bool),
-		starters: make(map[*Root]map[*ssa.Function]bool),
+		bringers: make(map[*Root]bitset),
 		waiters:  make(map[*ssa.Function]bool),
 		pairs:    make(map[funcPair][]Meeting),
 		first:    make(map[*ssa.Function][]*Root),
@@ -103,6 +103,8 @@ func (p *Program) Concurrency() *Concurrency {
 	p.concurrency = c
 	c.findRoots()
 	c.findCircles()
+	c.numberFuncs()
+	c.findStarts()
 	c.findRuns()
 	c.findSpawners()
 	c.findLeaves()
@@ -194,8 +196,12 @@ func (c *Concurrency) startedBy(r *Root, site ssa.CallInstruction) {
 		}
 		return
 	}
-	for _, by := range c.Of(site.Parent()) {
-		if by.Parallel || (by.Again || c.loopsTo(by, site.Parent())) && !c.joins(site) {
+	joins := c.joins(site)
+	for by := range c.Of(site.Parent()) {
+		if r.Again && r.Parallel {
+			return // no more to be found out
+		}
+		if by.Parallel || !joins && (by.Again || c.loopsTo(by, site.Parent())) {
 			r.Again = true
 			if !r.Parallel {
 				r.Parallel, r.Because = true, fmt.Sprintf("%s starts one each time", by)
@@ -209,7 +215,7 @@ func (c *Concurrency) Again(instr ssa.Instruction) bool {
 	if c.InLoop(instr) {
 		return true
 	}
-	return slices.ContainsFunc(c.Of(instr.Parent()), func(r *Root) bool { return r.Again || c.loopsTo(r, instr.Parent()) })
+	return c.Some(instr.Parent(), func(r *Root) bool { return r.Again || c.loopsTo(r, instr.Parent()) })
 }
 
 // loopsTo tells whether a goroutine calls a function again and again, itself or through others: one that takes work from a
@@ -357,17 +363,17 @@ func (c *Concurrency) likely(fn *ssa.Function) []*Root {
 		}
 		return 3
 	}
-	roots := slices.Clone(c.Of(fn))
-	if !c.p.ForTests(fn) {
+	var ranked [4][]*Root
+	inTest := c.p.ForTests(fn)
+	for r := range c.Of(fn) {
 		// What tests and their helpers start is no part of the program.
-		roots = slices.DeleteFunc(roots, func(r *Root) bool { return c.forTests(r) || c.p.Apart(fn, r.Func) })
+		if at := rank(r); len(ranked[at]) < rootLimit && (inTest || !c.forTests(r) && !c.p.Apart(fn, r.Func)) {
+			ranked[at] = append(ranked[at], r)
+		}
 	}
-	slices.SortStableFunc(roots, func(a, b *Root) int { return rank(a) - rank(b) })
-	if len(roots) > rootLimit {
-		roots = roots[:rootLimit]
-	}
-	c.first[fn] = roots
-	return roots
+	roots := slices.Concat(ranked[:]...)
+	c.first[fn] = roots[:min(len(roots), rootLimit)]
+	return c.first[fn]
 }
 
 // forTests tells whether a root begins in code that is there for tests, or is started by nothing else.
@@ -392,16 +398,6 @@ func canMeet(x, y *Root) bool {
 	return true
 }
 
-// startersOf returns the functions that start y, themselves or through calls.
-func (c *Concurrency) startersOf(y *Root) map[*ssa.Function]bool {
-	if known := c.starters[y]; known != nil {
-		return known
-	}
-	set := c.leadingTo(y.Sites)
-	c.starters[y] = set
-	return set
-}
-
 // sameLoop tells whether two entries are callbacks that one goroutine calls in turn: the handlers of one informer.
 func sameLoop(a, b *Entry) bool {
 	if a.Kind != EntryInformer || b.Kind != EntryInformer {
@@ -413,14 +409,3 @@ func sameLoop(a, b *Entry) bool {
 	x, y := a.Func.Signature.Recv(), b.Func.Signature.Recv()
 	return x != nil && y != nil && Named(x.Type()) == Named(y.Type())
 }
-
-// StartsRoot tells whether one root starts the other.
-func (c *Concurrency) StartsRoot(by, started *Root) bool {
-	return by != started && c.startersOf(started)[by.Func]
-}
-
-// MayStart tells whether a call of fn can start the goroutine of a root.
-func (c *Concurrency) MayStart(fn *ssa.Function, r *Root) bool { return c.startersOf(r)[fn] }
-
-// MayStartAny tells whether a call of fn can start some goroutine.
-func (c *Concurrency) MayStartAny(fn *ssa.Function) bool { return c.spawns[fn] }

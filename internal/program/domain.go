@@ -92,6 +92,7 @@ func (p *Program) Because(proof *Proof) []string {
 
 // DomainOf returns where fn can run: what the entry points say that lead to it.
 func (p *Program) DomainOf(fn *ssa.Function) *DomainSet {
+	p.settleDomains()
 	if known := p.domains[fn]; known != nil {
 		return known
 	}
@@ -103,6 +104,7 @@ func (p *Program) DomainOf(fn *ssa.Function) *DomainSet {
 // DomainAt returns where an instruction can run: the domain of its function, narrowed by the gates it stands behind.
 func (p *Program) DomainAt(instr ssa.Instruction) *DomainSet {
 	fn := instr.Parent()
+	p.settleDomains()
 	if g := p.gateBefore(instr); g != nil {
 		return p.domainSet(fn, g)
 	}
@@ -152,7 +154,6 @@ func (p *Program) gateBefore(instr ssa.Instruction) *gate {
 	fn := instr.Parent()
 	gates, known := p.gates[fn]
 	if !known {
-		p.gates[fn] = nil // asked again while answering: no gate
 		gates = p.findGates(fn)
 		p.gates[fn] = gates
 	}
@@ -313,75 +314,6 @@ func selectCase(sel *ssa.Select, i int) *ssa.BasicBlock {
 	return nil
 }
 
-// leaderChannel says why a receive from ch means leadership: it is Elected(), or only leader-only code closes it.
-func (p *Program) leaderChannel(ch ssa.Value) string {
-	srcs := p.Sources(ch)
-	if srcs.Partial || len(srcs.Values) == 0 {
-		return ""
-	}
-	why := ""
-	for _, src := range srcs.Values {
-		switch x := src.(type) {
-		case *ssa.Call:
-			row := Model(x)
-			if row == nil || row.Effect != kube.LeaderGate {
-				return ""
-			}
-			why = "the manager to be elected"
-		case *ssa.MakeChan:
-			closer := p.leaderCloses(x)
-			if closer == "" {
-				return ""
-			}
-			why = closer
-		case *ssa.Const: // nil blocks for ever: nobody passes
-		default:
-			return ""
-		}
-	}
-	return why
-}
-
-// leaderCloses tells whether a channel is closed, and closed only, by code that runs on the leader.
-func (p *Program) leaderCloses(ch *ssa.MakeChan) string {
-	if p.closing[ch] {
-		return "" // asked again while answering: no proof
-	}
-	p.closing[ch] = true
-	defer delete(p.closing, ch)
-	why := ""
-	for _, site := range p.closes() {
-		if !slices.Contains(p.Sources(site.Common().Args[0]).Values, ssa.Value(ch)) {
-			continue
-		}
-		set := p.DomainAt(site)
-		if set.Worst() != LeaderOnly {
-			return ""
-		}
-		why = fmt.Sprintf("a channel that only the leader closes (%s at %s)", Name(site.Parent()), p.At(site.Pos()))
-	}
-	return why
-}
-
-// closes lists the calls of close in own code, in source order.
-func (p *Program) closes() []ssa.CallInstruction {
-	if p.closeSites != nil {
-		return p.closeSites
-	}
-	p.closeSites = []ssa.CallInstruction{}
-	for _, fn := range p.Funcs {
-		for site := range Sites(fn) {
-			if b, ok := site.Common().Value.(*ssa.Builtin); ok && b.Name() == "close" {
-				p.closeSites = append(p.closeSites, site)
-			}
-		}
-	}
-	return p.closeSites
-}
-
-// LeaderChannel says in one clause why a receive from ch means leadership, or "" where it does not.
-func (p *Program) LeaderChannel(ch ssa.Value) string { return p.leaderChannel(ch) }
-
 // Unreached tells whether no entry point of the program leads to fn, although it has a start in sight: dead code, or code
 // for other programs.
 func (p *Program) Unreached(fn *ssa.Function) bool {
@@ -397,9 +329,10 @@ func (p *Program) Uncalled(fn *ssa.Function) bool {
 // OnlyFromMain tells whether all ways to fn begin in main or a command and pass no go statement.
 func (p *Program) OnlyFromMain(fn *ssa.Function) bool {
 	any, all := false, true
-	p.visitBack(fn, nil, func(s *state, e *Entry) {
+	p.visitBack(fn, nil, func(s *state, e *Entry) (enough bool) {
 		any = true
-		all = all && (e.Kind == EntryTest || e.Kind == EntryMain && !s.spawned)
+		all = e.Kind == EntryTest || e.Kind == EntryMain && !s.spawned
+		return !all
 	})
 	return any && all
 }

@@ -17,13 +17,15 @@ type state struct {
 	next    *state
 }
 
-// walkBack finds the shortest proof for each domain that fn runs in, behind gate g where that is not nil.
-func (p *Program) walkBack(fn *ssa.Function, g *gate) (proofs [numDomains]*Proof) {
-	p.visitBack(fn, g, func(s *state, e *Entry) {
+// walkBack finds the shortest proof for each domain that fn is known to run in, behind gate g where that is not nil.
+func (p *Program) walkBack(fn *ssa.Function, g *gate, has [numDomains]bool) (proofs [numDomains]*Proof) {
+	var proved [numDomains]bool
+	p.visitBack(fn, g, func(s *state, e *Entry) (enough bool) {
 		d := e.Domain.behind(s.gate != nil, s.spawned)
 		if proofs[d] == nil {
-			proofs[d] = &Proof{Entry: e, Path: s.path(), Gate: s.gate}
+			proofs[d], proved[d] = &Proof{Entry: e, Path: s.path(), Gate: s.gate}, true
 		}
+		return proved == has
 	})
 	return proofs
 }
@@ -48,8 +50,9 @@ func (s *state) path() []ssa.CallInstruction {
 	return out
 }
 
-// visitBack walks breadth-first from fn over its callers and calls found for each entry point that it meets.
-func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry)) {
+// visitBack walks breadth-first from fn over its callers and calls found for each entry point that it meets, until that
+// has seen enough.
+func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry) (enough bool)) {
 	type key struct {
 		fn             *ssa.Function
 		gated, spawned bool
@@ -60,7 +63,9 @@ func (p *Program) visitBack(fn *ssa.Function, g *gate, found func(*state, *Entry
 	for queue := []*state{{fn: fn, gate: g}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		if e := p.entryAt[s.fn]; e != nil {
-			found(s, e)
+			if found(s, e) {
+				return
+			}
 			if e.settles() {
 				continue
 			}

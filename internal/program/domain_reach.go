@@ -55,21 +55,8 @@ func (w ways) domains() (has [numDomains]bool) {
 
 // domainSet returns where fn can run, behind gate g where that is not nil.
 func (p *Program) domainSet(fn *ssa.Function, g *gate) *DomainSet {
-	if p.entryAt != nil && !p.spreading {
-		p.spreading = true
-		p.reach = p.spread()
-	}
-	if p.reach == nil { // asked by the search for entries or gates, on which the answer for all depends
-		set := &DomainSet{proofs: p.walkBack(fn, g)}
-		for d, proof := range set.proofs {
-			set.has[d] = proof != nil
-		}
-		return set
-	}
-	return &DomainSet{
-		has:   p.reach[fn].past(g != nil, false).domains(),
-		prove: func() [numDomains]*Proof { return p.walkBack(fn, g) },
-	}
+	has := p.reach[fn].past(g != nil, false).domains()
+	return &DomainSet{has: has, prove: func() [numDomains]*Proof { return p.walkBack(fn, g, has) }}
 }
 
 // spread finds the ways to all functions.

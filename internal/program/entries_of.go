@@ -3,7 +3,7 @@
 package program
 
 import (
-	"math/bits"
+	"iter"
 	"slices"
 
 	"golang.org/x/tools/go/ssa"
@@ -13,7 +13,7 @@ import (
 // for each function, a bit for each entry point, found for all at once from the entry points down.
 type leads struct {
 	entries []*Entry // in source order
-	rows    map[*ssa.Function][]uint64
+	rows    map[*ssa.Function]bitset
 }
 
 // EntriesOf returns the entry points that lead to fn, in source order.
@@ -25,48 +25,54 @@ func (p *Program) EntriesOf(fn *ssa.Function) []*Entry {
 		p.leads = p.spreadEntries()
 	}
 	var out []*Entry
-	for w, word := range p.leads.rows[fn] {
-		for ; word != 0; word &= word - 1 {
-			out = append(out, p.leads.entries[64*w+bits.TrailingZeros64(word)])
-		}
+	for i := range p.leads.rows[fn].all() {
+		out = append(out, p.leads.entries[i])
 	}
 	return out
 }
 
 // spreadEntries follows the calls from all entry points.
 func (p *Program) spreadEntries() *leads {
-	l := &leads{rows: make(map[*ssa.Function][]uint64, len(p.Funcs))}
+	l := &leads{rows: make(map[*ssa.Function]bitset, len(p.Funcs))}
 	for _, e := range p.Entries {
 		if p.entryAt[e.Func] == e {
 			l.entries = append(l.entries, e)
 		}
 	}
 	slices.SortFunc(l.entries, func(a, b *Entry) int { return p.comparePos(a.Func.Pos(), b.Func.Pos()) })
-	width := len(l.entries)/64 + 1
-	var queue []*ssa.Function
-	join := func(fn *ssa.Function, more []uint64) {
-		row := l.rows[fn]
-		if row == nil {
-			row = make([]uint64, width)
-			l.rows[fn] = row
+
+	number := make(map[*ssa.Function]int, len(p.Funcs))
+	var funcs []*ssa.Function
+	numberOf := func(fn *ssa.Function) int {
+		i, known := number[fn]
+		if !known {
+			i = len(funcs)
+			number[fn] = i
+			funcs = append(funcs, fn)
 		}
-		changed := false
-		for w, word := range more {
-			changed = changed || word&^row[w] != 0
-			row[w] |= word
-		}
-		if changed {
-			queue = append(queue, fn)
-		}
+		return i
 	}
+	for _, e := range l.entries {
+		numberOf(e.Func)
+	}
+	var next [][]int // what a function leads to
+	for i := 0; i < len(funcs); i++ {
+		var to []int
+		p.eachNext(funcs[i], func(h handover) { to = append(to, numberOf(h.callee)) })
+		slices.Sort(to)
+		next = append(next, slices.Compact(to))
+	}
+	f := newFlow(len(funcs), len(l.entries))
 	for i, e := range l.entries {
-		own := make([]uint64, width)
-		own[i/64] = 1 << (i % 64)
-		join(e.Func, own)
+		f.start(number[e.Func], i)
 	}
-	for ; len(queue) > 0; queue = queue[1:] {
-		from := l.rows[queue[0]]
-		p.eachNext(queue[0], func(h handover) { join(h.callee, from) })
+	f.run(downwards(len(funcs), func(fn int) iter.Seq[int] { return slices.Values(next[fn]) }), func(fn int) {
+		for _, to := range next[fn] {
+			f.join(to, f.rows[fn])
+		}
+	})
+	for i, fn := range funcs {
+		l.rows[fn] = f.rows[i]
 	}
 	return l
 }

@@ -127,13 +127,14 @@ func (p *Program) handovers() map[*ssa.Function][]handover {
 	unfollowed := make(map[Edge]bool)
 	p.startedFor = make(map[Edge]bool)
 	left := allSteps
+	names := make(map[handed]int32)
 	for _, fn := range p.Funcs {
 		for _, e := range p.calls.from[fn] {
 			f := p.handedTo(e)
 			if f.param == nil {
 				continue
 			}
-			found, steps := p.handOver(e, f, min(edgeSteps, left))
+			found, steps := p.handOver(e, f, min(edgeSteps, left), names)
 			if left -= steps; found == nil {
 				unfollowed[e] = true
 				continue
@@ -166,16 +167,32 @@ const (
 )
 
 // handOver finds who gave a helper the function that it calls at an edge, and how many steps that took; nil if that is too
-// many.
-func (p *Program) handOver(e Edge, f frame, budget int) (found map[*ssa.Function][]handover, steps int) {
+// many. The numbers that stand for what helpers were given are kept in names from one edge to the next.
+func (p *Program) handOver(e Edge, f frame, budget int, names map[handed]int32) (found map[*ssa.Function][]handover, steps int) {
 	type at struct {
 		fn             *ssa.Function
-		gated, spawned bool
 		h              handed
+		gated, spawned bool
+	}
+	type key struct {
+		fn             *ssa.Function
+		h              int32
+		gated, spawned bool
+	}
+	seen := make(map[key]struct{})
+	isNew := func(a at) bool {
+		h, known := names[a.h]
+		if !known {
+			h = int32(len(names))
+			names[a.h] = h
+		}
+		before := len(seen)
+		seen[key{a.fn, h, a.gated, a.spawned}] = struct{}{}
+		return len(seen) > before
 	}
 	found = make(map[*ssa.Function][]handover)
-	first := at{e.Caller(), p.gateBefore(e.Site) != nil, p.spawns(e), handed{frame: f}}
-	seen := map[at]bool{first: true}
+	first := at{e.Caller(), handed{frame: f}, p.gateBefore(e.Site) != nil, p.spawns(e)}
+	isNew(first)
 	for queue := []at{first}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		if s.h.param == nil || p.entryAt[s.fn] != nil {
@@ -195,9 +212,8 @@ func (p *Program) handOver(e Edge, f frame, budget int) (found map[*ssa.Function
 			if !exists {
 				continue
 			}
-			n := at{by.Caller(), s.gated || p.gateBefore(by.Site) != nil, s.spawned || p.spawns(by), next}
-			if !seen[n] {
-				seen[n] = true
+			n := at{by.Caller(), next, s.gated || p.gateBefore(by.Site) != nil, s.spawned || p.spawns(by)}
+			if isNew(n) {
 				queue = append(queue, n)
 			}
 		}

@@ -3,7 +3,6 @@
 package program
 
 import (
-	"math/big"
 	"slices"
 
 	"github.com/replicavet/replicavet/internal/load"
@@ -13,7 +12,7 @@ import (
 // findLinked finds which commands each package is a part of, and whether all code type-checks. Those of tests, samples and tools do not count: what only they
 // put together never meets where the code is shipped.
 func (p *Program) findLinked() {
-	p.linked = make(map[*load.Package]*big.Int)
+	p.linked = make(map[*load.Package]bitset)
 	p.wellTyped = !slices.ContainsFunc(p.Code.Packages, func(pkg *load.Package) bool { return pkg.IllTyped && !pkg.Test })
 	byPath := make(map[string]*load.Package)
 	for _, pkg := range p.Code.Packages {
@@ -29,23 +28,24 @@ func (p *Program) findLinked() {
 			}
 		}
 	}
-	command := 0
+	var commands []*load.Package
 	for _, pkg := range p.Code.Packages {
-		if byPath[pkg.Path] != pkg || pkg.Types.Name() != "main" || p.support[pkg] || len(pkg.Files) == 0 || p.forTools(pkg) {
-			continue
+		if byPath[pkg.Path] == pkg && pkg.Types.Name() == "main" && !p.support[pkg] && len(pkg.Files) > 0 && !p.forTools(pkg) {
+			commands = append(commands, pkg)
 		}
+	}
+	for command, pkg := range commands {
 		for queue := []*load.Package{pkg}; len(queue) > 0; queue = queue[1:] {
 			in := p.linked[queue[0]]
 			if in == nil {
-				in = new(big.Int)
+				in = newBitset(len(commands))
 				p.linked[queue[0]] = in
 			}
-			if in.Bit(command) == 0 {
-				in.SetBit(in, command, 1)
+			if !in.has(command) {
+				in.put(command)
 				queue = append(queue, imports[queue[0]]...)
 			}
 		}
-		command++
 	}
 }
 
@@ -65,5 +65,5 @@ func (p *Program) Apart(caller, callee *ssa.Function) bool {
 	if in == nil || p.InTest(caller) || p.InTest(callee) {
 		return false
 	}
-	return with == nil || new(big.Int).And(in, with).Sign() == 0
+	return !in.meets(with)
 }

@@ -6,11 +6,11 @@
 package program
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"go/token"
 	"go/types"
-	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,11 +32,15 @@ type Program struct {
 	Entries []*Entry
 	// Managers are the controller managers that the program makes.
 	Managers []*Manager
+	// place is the place of a function among Funcs, counted from one.
+	place map[*ssa.Function]int
 	// Errors are packages whose SSA could not be built.
 	Errors []load.Error
 
-	own     map[*types.Package]*load.Package
-	files   map[string]*load.File
+	own   map[*types.Package]*load.Package
+	files map[string]*load.File
+	// plain are those in which no comment says that lines come from elsewhere.
+	plain   map[*token.File]*load.File
 	calls   calls
 	stores  stores
 	sources map[ssa.Value]Sources
@@ -44,10 +48,9 @@ type Program struct {
 	methodValues map[ssa.Value][]bound
 	holds        map[ssa.Value][]types.Type // answers of CanHold
 	domains      map[*ssa.Function]*DomainSet
-	// reach are the ways to all functions, found when first asked for; spreading is set once that has begun.
-	reach     map[*ssa.Function]ways
-	spreading bool
-	entryAt   map[*ssa.Function]*Entry
+	// reach are the ways to all functions, found when first asked for.
+	reach   map[*ssa.Function]ways
+	entryAt map[*ssa.Function]*Entry
 	// handed are the answers of handovers, unfollowed the edges that it gave up on, startedFor those that another goroutine
 	// than the giver's takes.
 	handed     map[*ssa.Function][]handover
@@ -70,7 +73,7 @@ type Program struct {
 	support map[*load.Package]bool
 	tools   map[string]bool
 	// linked says which commands a package is a part of, a bit for each.
-	linked map[*load.Package]*big.Int
+	linked map[*load.Package]bitset
 	// usesC are the packages of which some functions use C and were not read.
 	usesC map[*load.Package]bool
 	// wellTyped is the answer of WellTyped.
@@ -81,9 +84,8 @@ type Program struct {
 	dead map[*ssa.Function]bool
 	// boxedIn are the answers of boxers.
 	boxedIn map[*types.TypeName][]*ssa.Function
-	// closing holds the channels whose closers are being asked for, closeSites all calls of close.
-	closing    map[*ssa.MakeChan]bool
-	closeSites []ssa.CallInstruction
+	// leaderCloses are the channels that only the leader closes, each with the reason.
+	leaderCloses map[*ssa.MakeChan]string
 	// bindings are the calls that bind variables to flags.
 	bindings []ssa.CallInstruction
 	// concurrency, registered, reconcilers and managerWide are answers given before.
@@ -101,18 +103,22 @@ func Build(code *load.Code, declared ...Declared) *Program {
 		Fset:         code.Fset,
 		own:          make(map[*types.Package]*load.Package),
 		files:        make(map[string]*load.File),
+		plain:        make(map[*token.File]*load.File),
 		sources:      make(map[ssa.Value]Sources),
 		methodValues: make(map[ssa.Value][]bound),
 		holds:        make(map[ssa.Value][]types.Type),
 		domains:      make(map[*ssa.Function]*DomainSet),
 		gates:        make(map[*ssa.Function][]gate),
-		closing:      make(map[*ssa.MakeChan]bool),
+		leaderCloses: make(map[*ssa.MakeChan]string),
 		usesC:        make(map[*load.Package]bool),
 	}
 	for _, pkg := range code.Packages {
 		p.own[pkg.Types] = pkg
 		for _, f := range pkg.Files {
 			p.files[f.Path] = f
+			if tf := p.Fset.File(f.Syntax.FileStart); tf != nil && tf.Name() == f.Path && !movesLines(f.Source) {
+				p.plain[tf] = f
+			}
 		}
 	}
 	p.findSupport()
@@ -158,7 +164,15 @@ func (p *Program) File(pos token.Pos) *load.File {
 	if !pos.IsValid() {
 		return nil
 	}
+	if f := p.plain[p.Fset.File(pos)]; f != nil {
+		return f
+	}
 	return p.files[p.Fset.Position(pos).Filename]
+}
+
+// movesLines tells whether source has comments that say which file its lines come from.
+func movesLines(source []byte) bool {
+	return bytes.Contains(source, []byte("//line ")) || bytes.Contains(source, []byte("/*line "))
 }
 
 // Generated tells whether fn stands in a generated file.
@@ -249,6 +263,13 @@ func IsNamed(t types.Type, pkg, name string) bool {
 
 // sortFuncs orders functions by file, offset and name, which is the same in every run.
 func (p *Program) sortFuncs(fns []*ssa.Function) {
+	if len(fns) < 2 {
+		return
+	}
+	if !slices.ContainsFunc(fns, func(fn *ssa.Function) bool { return p.place[fn] == 0 }) {
+		slices.SortFunc(fns, func(a, b *ssa.Function) int { return p.place[a] - p.place[b] })
+		return
+	}
 	type key struct {
 		pkg, file string
 		offset    int

@@ -3,7 +3,8 @@
 package program
 
 import (
-	"math/bits"
+	"cmp"
+	"iter"
 	"slices"
 
 	"golang.org/x/tools/go/ssa"
@@ -13,10 +14,8 @@ import (
 // each may run most of the program: so there is a row of bits for each function, a bit for each root.
 type runs struct {
 	number map[*ssa.Function]int
-	funcs  []*ssa.Function
-	rows   [][]uint64
-	width  int // of a row, in words
-	// ways are the calls out of a function that return before it goes on.
+	rows   []bitset // by the number of a function
+	// ways are the calls out of a function that return before it goes on; they are gone when the rows are found.
 	ways [][]callWay
 }
 
@@ -27,119 +26,126 @@ type callWay struct {
 	maker int
 }
 
-// has tells whether a root runs fn.
-func (r *runs) has(root *Root, fn *ssa.Function) bool {
-	i, ok := r.number[fn]
-	return ok && r.rows[i] != nil && r.rows[i][root.index/64]&(1<<(root.index%64)) != 0
-}
-
-func (r *runs) set(root *Root, fn int) {
-	if r.rows[fn] == nil {
-		r.rows[fn] = make([]uint64, r.width)
-	}
-	r.rows[fn][root.index/64] |= 1 << (root.index % 64)
-}
-
-// of returns the indices of the roots that run fn, in order.
-func (r *runs) of(fn *ssa.Function) []int {
-	var out []int
-	i, ok := r.number[fn]
-	if !ok {
-		return nil
-	}
-	for w, word := range r.rows[i] {
-		for ; word != 0; word &= word - 1 {
-			out = append(out, 64*w+bits.TrailingZeros64(word))
-		}
-	}
-	return out
-}
-
-// findRuns numbers the functions, reads the calls between them, and walks these from each root.
-func (c *Concurrency) findRuns() {
-	r := &c.runs
-	r.number = make(map[*ssa.Function]int, len(c.p.Funcs))
+// numberFuncs gives each function a number, its place in the order of the code.
+func (c *Concurrency) numberFuncs() {
+	c.runs.number = make(map[*ssa.Function]int, len(c.p.Funcs))
 	for _, fn := range c.p.Funcs {
-		r.numberOf(fn)
+		c.runs.numberOf(fn)
 	}
-	for i, fn := range c.p.Funcs {
-		add := func(way callWay) {
-			if !slices.Contains(r.ways[i], way) {
-				r.ways[i] = append(r.ways[i], way)
-			}
-		}
-		for _, h := range c.p.handovers()[fn] {
-			if !h.spawned && !c.ownGoroutine(h.callee) {
-				add(callWay{r.numberOf(h.callee), -1})
-			}
-		}
-		for _, e := range c.p.CallsFrom(fn) {
-			switch {
-			case e.How == Starts || c.ownGoroutine(e.Callee):
-			case c.p.runsForGiver(e): // who gave it runs it
-			case c.mayBeForeign(e):
-				add(callWay{r.numberOf(e.Callee), r.numberOf(e.Callee.Parent())})
-			default:
-				add(callWay{r.numberOf(e.Callee), -1})
-			}
-		}
-	}
-	r.width = len(c.Roots)/64 + 1
-	w := walk{seen: make([]int, len(r.rows))}
-	for _, root := range c.Roots {
-		c.spread(root, &w)
-	}
-	r.ways = nil
 }
 
+// numberOf returns the number of a function, which may be one that own code merely leads to.
 func (r *runs) numberOf(fn *ssa.Function) int {
 	i, ok := r.number[fn]
 	if !ok {
-		i = len(r.rows)
+		i = len(r.ways)
 		r.number[fn] = i
-		r.funcs = append(r.funcs, fn)
-		r.rows, r.ways = append(r.rows, nil), append(r.ways, nil)
+		r.ways = append(r.ways, nil)
 	}
 	return i
 }
 
-// walk is what walks from one root after another share.
-type walk struct {
-	// seen holds, for each function, the last root that was seen to run it, counted from one.
-	seen  []int
-	queue []int
+// in tells whether a set of numbers has that of a function.
+func (r *runs) in(set bitset, fn *ssa.Function) bool {
+	i, ok := r.number[fn]
+	return ok && set.has(i)
 }
 
-// spread marks the functions that a root runs, over calls that return before the caller goes on.
-func (c *Concurrency) spread(root *Root, w *walk) {
-	r, mark := &c.runs, root.index+1
-	put := func(fn int) {
-		if w.seen[fn] != mark {
-			w.seen[fn] = mark
-			w.queue = append(w.queue, fn)
+// findRuns reads the calls between the functions and follows them down, from all roots at once.
+func (c *Concurrency) findRuns() {
+	r := &c.runs
+	for i, fn := range c.p.Funcs {
+		r.ways[i] = c.waysFrom(fn)
+	}
+	f := newFlow(len(r.ways), len(c.Roots))
+	for _, root := range c.Roots {
+		f.start(r.number[root.Func], root.index)
+	}
+	makers := c.makersOfClosures()
+	follow := func(caller int, way callWay) {
+		if way.maker < 0 {
+			f.join(way.callee, f.rows[caller])
+			return
+		}
+		f.joinWhere(way.callee, f.rows[caller], f.rows[way.maker], makers[way.maker].starts)
+	}
+	order := downwards(len(r.ways), func(fn int) iter.Seq[int] {
+		return func(yield func(int) bool) {
+			for _, way := range r.ways[fn] {
+				if !yield(way.callee) {
+					return
+				}
+			}
+		}
+	})
+	f.run(order, func(fn int) {
+		for _, way := range r.ways[fn] {
+			follow(fn, way)
+		}
+		if made := makers[fn]; made != nil {
+			for _, caller := range made.callers {
+				for _, way := range r.ways[caller] {
+					if way.maker == fn {
+						follow(caller, way)
+					}
+				}
+			}
+		}
+	})
+	r.rows, r.ways = f.rows, nil
+}
+
+// waysFrom lists the calls of fn that return before it goes on.
+func (c *Concurrency) waysFrom(fn *ssa.Function) []callWay {
+	var ways []callWay
+	add := func(callee *ssa.Function, maker int) {
+		ways = append(ways, callWay{c.runs.numberOf(callee), maker})
+	}
+	for _, h := range c.p.handovers()[fn] {
+		if !h.spawned && !c.ownGoroutine(h.callee) {
+			add(h.callee, -1)
 		}
 	}
-	put(r.numberOf(root.Func))
-	starters := c.startersOf(root)
-	// Closures of functions that the root has not been seen to run wait until it is.
-	waiting := make(map[int][]int)
-	for len(w.queue) > 0 {
-		fn := w.queue[len(w.queue)-1]
-		w.queue = w.queue[:len(w.queue)-1]
-		r.set(root, fn)
-		for _, closure := range waiting[fn] {
-			put(closure)
+	for _, e := range c.p.CallsFrom(fn) {
+		switch {
+		case e.How == Starts || c.ownGoroutine(e.Callee):
+		case c.p.runsForGiver(e): // who gave it runs it
+		case c.mayBeForeign(e):
+			add(e.Callee, c.runs.numberOf(e.Callee.Parent()))
+		default:
+			add(e.Callee, -1)
 		}
-		for _, way := range r.ways[fn] {
-			switch {
-			case w.seen[way.callee] == mark:
-			case way.maker >= 0 && w.seen[way.maker] != mark && !starters[r.funcs[way.maker]]:
-				waiting[way.maker] = append(waiting[way.maker], way.callee)
-			default:
-				put(way.callee)
+	}
+	slices.SortFunc(ways, func(a, b callWay) int { return cmp.Or(a.callee-b.callee, a.maker-b.maker) })
+	return slices.Compact(ways)
+}
+
+// maker is a function that makes closures which others call: a root runs them where it runs the maker, or where a call of
+// the maker starts it.
+type maker struct {
+	callers []int
+	starts  bitset
+}
+
+// makersOfClosures collects the makers among the ways.
+func (c *Concurrency) makersOfClosures() map[int]*maker {
+	makers := make(map[int]*maker)
+	for caller, ways := range c.runs.ways {
+		for _, way := range ways {
+			if way.maker < 0 {
+				continue
+			}
+			m := makers[way.maker]
+			if m == nil {
+				m = &maker{starts: c.started.of(way.maker, len(c.Roots))}
+				makers[way.maker] = m
+			}
+			if n := len(m.callers); n == 0 || m.callers[n-1] != caller {
+				m.callers = append(m.callers, caller)
 			}
 		}
 	}
+	return makers
 }
 
 // mayBeForeign tells whether a call seems to run a closure that can be unknown to who calls: its function is neither run
@@ -182,17 +188,41 @@ func (c *Concurrency) ownGoroutine(fn *ssa.Function) bool {
 	return e != nil && e.Kind == EntryMain
 }
 
-// Of returns the roots that run fn, in source order.
-func (c *Concurrency) Of(fn *ssa.Function) []*Root {
-	known, ok := c.rootsOf[fn]
-	if !ok {
-		for _, i := range c.runs.of(fn) {
-			known = append(known, c.Roots[i])
+// Of iterates over the roots that run fn, in source order.
+func (c *Concurrency) Of(fn *ssa.Function) iter.Seq[*Root] {
+	return func(yield func(*Root) bool) {
+		i, ok := c.runs.number[fn]
+		if !ok {
+			return
 		}
-		c.rootsOf[fn] = known
+		for root := range c.runs.rows[i].all() {
+			if !yield(c.Roots[root]) {
+				return
+			}
+		}
 	}
-	return known
+}
+
+// Some tells whether one of the roots that run fn is as asked.
+func (c *Concurrency) Some(fn *ssa.Function, is func(*Root) bool) bool {
+	for root := range c.Of(fn) {
+		if is(root) {
+			return true
+		}
+	}
+	return false
+}
+
+// First returns the first root that runs fn, or nil.
+func (c *Concurrency) First(fn *ssa.Function) *Root {
+	for root := range c.Of(fn) {
+		return root
+	}
+	return nil
 }
 
 // Runs tells whether a root runs fn.
-func (c *Concurrency) Runs(r *Root, fn *ssa.Function) bool { return c.runs.has(r, fn) }
+func (c *Concurrency) Runs(r *Root, fn *ssa.Function) bool {
+	i, ok := c.runs.number[fn]
+	return ok && c.runs.rows[i].has(r.index)
+}

@@ -31,7 +31,7 @@ const mainDepth = 3
 
 func (c *Concurrency) startedByMain(x *Root, depth int) bool {
 	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
-		return slices.ContainsFunc(c.Of(site.Parent()), func(by *Root) bool {
+		return c.Some(site.Parent(), func(by *Root) bool {
 			return by.once() || depth < mainDepth && by != x && !by.Again && !by.Parallel && c.startedByMain(by, depth+1)
 		})
 	})
@@ -47,7 +47,7 @@ func (c *Concurrency) Leads(by, x *Root) bool {
 // leadsToRoot tells whether a goroutine starts another, itself or through one that it starts.
 func (c *Concurrency) leadsToRoot(by, x *Root, depth int) bool {
 	return slices.ContainsFunc(x.Sites, func(site ssa.CallInstruction) bool {
-		return slices.ContainsFunc(c.Of(site.Parent()), func(r *Root) bool {
+		return c.Some(site.Parent(), func(r *Root) bool {
 			return r == by || depth < mainDepth && r != x && c.leadsToRoot(by, r, depth+1)
 		})
 	})
@@ -58,11 +58,11 @@ func (c *Concurrency) leadsToRoot(by, x *Root, depth int) bool {
 func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*Root]bool) bool {
 	seen[y] = true
 	sites := c.broughtAbout(y)
-	if len(sites) == 0 || c.mayFollow(x, sites, instr) {
+	if len(sites) == 0 || c.mayFollow(x, sites, c.bringersOf(y), instr) {
 		return false
 	}
 	for _, site := range sites {
-		for _, by := range c.Of(site.Parent()) {
+		for by := range c.Of(site.Parent()) {
 			switch {
 			case by == x || seen[by] || !by.Known():
 				continue
@@ -87,9 +87,8 @@ func (c *Concurrency) broughtAbout(y *Root) []ssa.CallInstruction {
 	return y.Sites
 }
 
-// mayFollow tells whether an instruction can run in x after one of some calls.
-func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, instr ssa.Instruction) bool {
-	leads := c.leadingTo(sites)
+// mayFollow tells whether an instruction can run in x after one of some calls, which the functions of a set lead to.
+func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, leads bitset, instr ssa.Instruction) bool {
 	type step struct {
 		at ssa.Instruction
 		in *ssa.Function // that the step calls and where the instruction is, nil at the instruction itself
@@ -107,7 +106,7 @@ func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, instr ssa.
 			for _, e := range c.p.Callees(site) {
 				// Of a list of functions that a loop calls in turn, each is called once.
 				again := site == at && e.Callee == queue[0].in && site.Common().StaticCallee() == nil
-				if e.How != Starts && leads[e.Callee] && !again {
+				if e.How != Starts && c.runs.in(leads, e.Callee) && !again {
 					return true
 				}
 			}
@@ -125,23 +124,28 @@ func (c *Concurrency) mayFollow(x *Root, sites []ssa.CallInstruction, instr ssa.
 	return false
 }
 
-// leadingTo returns the functions that make one of some calls, themselves or through others.
-func (c *Concurrency) leadingTo(sites []ssa.CallInstruction) map[*ssa.Function]bool {
-	set := make(map[*ssa.Function]bool)
+// bringersOf returns the functions that bring a root about, themselves or through others, by their numbers.
+func (c *Concurrency) bringersOf(y *Root) bitset {
+	if known := c.bringers[y]; known != nil {
+		return known
+	}
+	set := newBitset(len(c.runs.number))
 	var queue []*ssa.Function
-	for _, s := range sites {
+	for _, s := range c.broughtAbout(y) {
 		queue = append(queue, s.Parent())
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
-		if set[queue[0]] {
+		number := c.runs.number[queue[0]]
+		if set.has(number) {
 			continue
 		}
-		set[queue[0]] = true
+		set.put(number)
 		for _, e := range c.p.Callers(queue[0]) {
 			if e.How != Starts {
 				queue = append(queue, e.Caller())
 			}
 		}
 	}
+	c.bringers[y] = set
 	return set
 }

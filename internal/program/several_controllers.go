@@ -14,7 +14,7 @@ import (
 // builds controllers itself builds one for each object, and each of them has a worker of its own.
 func (c *Concurrency) severalControllers(e *Entry) (bool, string) {
 	for _, at := range c.p.buildsFor(e) {
-		for _, by := range c.Of(at.Parent()) {
+		for by := range c.Of(at.Parent()) {
 			if by.Entry != nil && by.Entry.Kind == EntryReconcile && by.Entry != e {
 				return true, fmt.Sprintf("%s builds a controller for each object at %s", by, c.p.At(at.Pos()))
 			}

@@ -65,6 +65,10 @@ func (p *Program) buildSSA() {
 		}
 	}
 	p.sortFuncs(p.Funcs)
+	p.place = make(map[*ssa.Function]int, len(p.Funcs))
+	for i, fn := range p.Funcs {
+		p.place[fn] = i + 1
+	}
 }
 
 // typesMissing tells whether expressions in own code may be without a type: own code does not type-check, or it or a

@@ -75,8 +75,7 @@ func (m *Memory) oneForCall(t *types.Named, meeting program.Meeting) bool {
 // madeToReconcile tells whether whoever makes an object calls a reconciler himself.
 func (m *Memory) madeToReconcile(alloc *ssa.Alloc) bool {
 	c := m.Program.Concurrency()
-	roots := c.Of(alloc.Parent())
-	return len(roots) > 0 && !slices.ContainsFunc(roots, func(by *program.Root) bool {
+	return c.First(alloc.Parent()) != nil && !c.Some(alloc.Parent(), func(by *program.Root) bool {
 		return !slices.ContainsFunc(m.Program.Entries, func(e *program.Entry) bool {
 			return e.Kind == program.EntryReconcile && e.Func != by.Func && c.Runs(by, e.Func)
 		})
@@ -208,8 +207,11 @@ func (w *namer) from(v ssa.Value, fn *ssa.Function) {
 		w.object(v)
 		return
 	}
-	roots := w.m.Program.Concurrency().Of(fn)
-	for _, r := range roots[:min(len(roots), makersLimit)] {
+	looked := 0
+	for r := range w.m.Program.Concurrency().Of(fn) {
+		if looked++; looked > makersLimit {
+			return
+		}
 		for _, id := range w.m.identities(v, r) {
 			w.add(id)
 		}

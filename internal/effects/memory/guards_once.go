@@ -214,7 +214,7 @@ func initialises(fn *ssa.Function) bool {
 // mainSets tells whether the start of the program comes to an access before it has started what meets there.
 func (m *Memory) mainSets(a *Access, meeting program.Meeting) bool {
 	c := m.Program.Concurrency()
-	return slices.ContainsFunc(c.Of(a.Func()), func(r *program.Root) bool {
+	return c.Some(a.Func(), func(r *program.Root) bool {
 		return r.Entry != nil && r.Entry.Kind == program.EntryMain && !c.LateFor(r, meeting.A, a.At) && !c.LateFor(r, meeting.B, a.At) &&
 			(c.Leads(r, meeting.A) || c.Leads(r, meeting.B))
 	})

@@ -91,8 +91,7 @@ func (m *Memory) oneAtATime(instr ssa.Instruction) bool {
 	if slices.ContainsFunc(m.Locks.Held(instr), func(h Holding) bool { return h.Mode == Write }) {
 		return true
 	}
-	roots := m.Program.Concurrency().Of(instr.Parent())
-	if len(roots) == 0 {
+	if m.Program.Concurrency().First(instr.Parent()) == nil {
 		return false
 	}
 	_, itself := m.Program.Concurrency().Meet(instr, instr)

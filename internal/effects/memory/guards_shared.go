@@ -167,7 +167,7 @@ func (m *Memory) madeForCall(alloc *ssa.Alloc, meeting program.Meeting) bool {
 		return false
 	}
 	c := m.Program.Concurrency()
-	return slices.ContainsFunc(c.Of(alloc.Parent()), func(by *program.Root) bool {
+	return c.Some(alloc.Parent(), func(by *program.Root) bool {
 		return by != meeting.A && by != meeting.B && (c.Runs(by, meeting.A.Func) || c.Runs(by, meeting.B.Func))
 	})
 }
@@ -179,7 +179,7 @@ func (m *Memory) madeForEach(alloc *ssa.Alloc, r *program.Root) bool {
 		if c.InLoop(site) && !(site.Parent() == alloc.Parent() && c.InLoop(alloc)) && !m.newEachTime(site, alloc) {
 			return false // several workers for one object
 		}
-		if !slices.ContainsFunc(c.Of(site.Parent()), func(by *program.Root) bool { return c.Runs(by, alloc.Parent()) }) {
+		if !c.Some(site.Parent(), func(by *program.Root) bool { return c.Runs(by, alloc.Parent()) }) {
 			return false
 		}
 	}

@@ -101,10 +101,15 @@ func (l *Locks) walkAll() {
 			}
 		}
 	}
+	waiting := make(map[*ssa.Function]bool, len(queue))
+	for _, fn := range queue {
+		waiting[fn] = true
+	}
 	rounds := make(map[*ssa.Function]int)
 	for len(queue) > 0 {
 		fn := queue[0]
 		queue = queue[1:]
+		waiting[fn] = false
 		if rounds[fn]++; rounds[fn] > 4 {
 			continue // lock helpers that call each other in a circle
 		}
@@ -116,7 +121,8 @@ func (l *Locks) walkAll() {
 			continue
 		}
 		for _, e := range l.program.Callers(fn) {
-			if e.How == program.Calls && e.Arg < 0 && !slices.Contains(queue, e.Caller()) {
+			if e.How == program.Calls && e.Arg < 0 && !waiting[e.Caller()] {
+				waiting[e.Caller()] = true
 				queue = append(queue, e.Caller())
 			}
 		}

@@ -136,7 +136,13 @@ func (l *Locks) handTakes(fn *ssa.Function, e program.Edge) bool {
 		if slices.Contains(given, t.Lock.Place) {
 			continue
 		}
+		if len(s.list) >= takeLimit {
+			break // it tells no more than it does
+		}
 		lock := l.hand(t.Lock, e)
+		if s.seen[takeKey{lock, t.Mode}] {
+			continue
+		}
 		up := &Take{Lock: lock, Mode: t.Mode, Site: t.Site, Call: e.Site, Inner: t, Given: join(t.Given, given)}
 		learned = s.add(takeKey{lock, t.Mode}, up, takeLimit) || learned
 	}

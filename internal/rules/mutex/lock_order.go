@@ -4,6 +4,7 @@ package mutex
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -38,11 +39,18 @@ type pair struct{ outer, inner memory.Place }
 
 func lockOrder(p *rule.Pass) {
 	nestings := make(map[pair][]nesting)
+	runsOne := singles(p)
 	var order []pair
 	for _, fn := range p.Program.Funcs {
 		if flow := locks(p).Flow(fn); flow != nil && p.Watched(fn) {
 			for site := range program.Sites(fn) {
+				if !runsOne(site) {
+					continue
+				}
 				for _, n := range nestedAt(p, fn, flow, site) {
+					if slices.ContainsFunc(n.take.Path(), func(at ssa.CallInstruction) bool { return !runsOne(at) }) {
+						continue
+					}
 					key := pair{n.outer.Lock.Place, n.take.Lock.Place}
 					if nestings[key] == nil {
 						order = append(order, key)
@@ -55,7 +63,7 @@ func lockOrder(p *rule.Pass) {
 	told := make(map[pair]bool)
 	for _, key := range order {
 		back := pair{key.inner, key.outer}
-		if told[back] {
+		if told[back] || nestings[back] == nil {
 			continue
 		}
 		if a, b, ok := crossing(p, nestings[key], nestings[back]); ok {
@@ -103,8 +111,6 @@ func crossing(p *rule.Pass, there, back []nesting) (a, b nesting, ok bool) {
 				continue
 			case commonLock(a, b):
 				continue // a third lock, held in both, lets only one of them in
-			case !p.Strict && !(sureWay(p, a) && sureWay(p, b)):
-				continue // types allow the way, and nothing shows that this value takes it
 			}
 			if _, meet := p.Program.Concurrency().Meet(a.site, b.site); meet {
 				return a, b, true
@@ -114,18 +120,33 @@ func crossing(p *rule.Pass, there, back []nesting) (a, b nesting, ok bool) {
 	return nesting{}, nesting{}, false
 }
 
-// sureWay tells whether each call on the way to the inner lock can run one function only. An interface that many types have, or
-// a list of functions, most often leads to another one of them.
-func sureWay(p *rule.Pass, n nesting) bool {
-	for _, site := range append([]ssa.CallInstruction{n.site}, n.take.Path()...) {
-		callees := make(map[*ssa.Function]bool)
-		for _, e := range p.Program.Callees(site) {
-			if !p.Program.InTest(e.Callee) && !p.Program.TestSupport(e.Callee) {
-				callees[e.Callee] = true
-			}
+// singles returns what tells whether a call can run one function only. A way to an inner lock over an interface that many types
+// have, or over a list of functions, most often leads to another one of them: types allow the way, and nothing shows that this
+// value takes it. The letter of the checklist asks for all.
+func singles(p *rule.Pass) func(ssa.CallInstruction) bool {
+	known := make(map[ssa.CallInstruction]bool)
+	return func(site ssa.CallInstruction) bool {
+		if p.Strict {
+			return true
 		}
-		if len(callees) > 1 {
-			return false
+		one, ok := known[site]
+		if !ok {
+			one = oneCallee(p, site)
+			known[site] = one
+		}
+		return one
+	}
+}
+
+// oneCallee tells whether a call can run one function at most, tests aside.
+func oneCallee(p *rule.Pass, site ssa.CallInstruction) bool {
+	var one *ssa.Function
+	for _, e := range p.Program.Callees(site) {
+		if e.Callee != one && !p.Program.InTest(e.Callee) && !p.Program.TestSupport(e.Callee) {
+			if one != nil {
+				return false
+			}
+			one = e.Callee
 		}
 	}
 	return true

@@ -21,11 +21,11 @@ func domain(p *rule.Pass, at ssa.Instruction) (program.Domain, *program.Proof) {
 
 // runner names the goroutine that runs fn, for a scenario.
 func runner(p *rule.Pass, fn *ssa.Function) (name, runs string) {
-	roots := p.Program.Concurrency().Of(fn)
-	if len(roots) == 0 || roots[0].Func == fn && roots[0].Entry == nil {
+	root := p.Program.Concurrency().First(fn)
+	if root == nil || root.Func == fn && root.Entry == nil {
 		return "goroutine in " + program.Name(fn), program.Name(fn)
 	}
-	return roots[0].String(), "runs " + program.Name(fn)
+	return root.String(), "runs " + program.Name(fn)
 }
 
 // route renders the calls that lead from a function to a place: "through A and B", or "".

@@ -97,8 +97,8 @@ func uncalledAt(p *rule.Pass, r *program.Root, complete bool, seen map[*program.
 	}
 	seen[r] = true
 	return !slices.ContainsFunc(r.Sites, func(site ssa.CallInstruction) bool {
-		roots := p.Program.Concurrency().Of(site.Parent())
-		return len(roots) == 0 || slices.ContainsFunc(roots, func(by *program.Root) bool { return !uncalledAt(p, by, complete, seen) })
+		c := p.Program.Concurrency()
+		return c.First(site.Parent()) == nil || c.Some(site.Parent(), func(by *program.Root) bool { return !uncalledAt(p, by, complete, seen) })
 	})
 }
 
