@@ -61,16 +61,21 @@ func (r reach) add(fn *ssa.Function) {
 	}
 }
 
-// addMethods adds the methods of t that own code declares, promoted ones through their wrappers. A method with type
-// parameters of its own has no value.
+// addMethods adds the methods of t that own code declares, promoted ones as they are declared: a wrapper for each type that
+// promotes them would be built for nothing. A method with type parameters of its own has no value.
 func (r reach) addMethods(t types.Type) {
 	if types.IsInterface(t) {
 		return
 	}
 	for sel := range r.p.SSA.MethodSets.MethodSet(t).Methods() {
 		method := sel.Obj().(*types.Func)
-		if r.p.own[method.Pkg()] != nil && method.Signature().TypeParams() == nil {
+		if r.p.own[method.Pkg()] == nil || method.Signature().TypeParams() != nil {
+			continue
+		}
+		if method.Origin() != method { // of an instance, which is made when asked for
 			r.add(r.p.SSA.MethodValue(sel))
+		} else if declared := r.p.SSA.FuncValue(method); declared != nil {
+			r.add(declared)
 		}
 	}
 }
