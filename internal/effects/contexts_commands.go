@@ -24,7 +24,7 @@ func (c *Contexts) commandsNeverEnd(fn *ssa.Function) bool {
 		c.executions = []execution{}
 		c.findExecutions()
 	}
-	any := false
+	found := false
 	for _, x := range c.executions {
 		if c.p.Apart(x.in, fn) {
 			continue
@@ -32,9 +32,9 @@ func (c *Contexts) commandsNeverEnd(fn *ssa.Function) bool {
 		if !x.endless {
 			return false
 		}
-		any = true
+		found = true
 	}
-	return any
+	return found
 }
 
 func (c *Contexts) findExecutions() {

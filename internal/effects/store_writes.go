@@ -30,7 +30,7 @@ func (e *Effects) StoreWrites() []StoreWrite {
 	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			row := program.Model(site)
-			if row == nil || row.Effect != kube.CacheWrite || !e.ofInformer(program.Receiver(site)) || comparesVersions(fn) || e.madeForTests(fn) {
+			if row == nil || row.Effect != kube.CacheWrite || !e.ofInformer(program.Receiver(site)) || comparesVersions(fn) {
 				continue
 			}
 			w := StoreWrite{Write: site, Verb: program.Target(site).Name()}
@@ -54,29 +54,6 @@ func (e *Effects) ofInformer(store ssa.Value) bool {
 		row := program.Model(call)
 		return row != nil && row.Effect == kube.Provenance && strings.HasPrefix(program.Target(call).Name(), "Get")
 	})
-}
-
-// madeForTests tells whether a function is a method of a type that only tests, and functions that nobody runs, make values of.
-func (e *Effects) madeForTests(fn *ssa.Function) bool {
-	recv := fn.Signature.Recv()
-	if recv == nil {
-		return false
-	}
-	named, made := program.Named(recv.Type()), false
-	for _, maker := range e.Program.Funcs {
-		for _, b := range maker.Blocks {
-			for _, instr := range b.Instrs {
-				alloc, ok := instr.(*ssa.Alloc)
-				if !ok || maker == fn || program.Named(alloc.Type()) != named {
-					continue
-				}
-				if made = true; !e.Program.ForTests(maker) && !e.Program.Dead(maker) {
-					return false
-				}
-			}
-		}
-	}
-	return made
 }
 
 // comparesVersions tells whether a function asks for the version of an object.

@@ -92,7 +92,7 @@ func (w *Words) Parent() string { return cmp.Or(w.context(), "context.Background
 func (w *Words) context() string {
 	if w.call != nil {
 		for _, arg := range w.call.Args {
-			if isContext(w.p.TypeOf(arg)) && !newContext(arg) {
+			if isContext(w.p.TypeOf(arg)) && !w.newContext(arg) {
 				return w.p.Source(arg)
 			}
 		}
@@ -111,14 +111,15 @@ func (w *Words) Context() bool {
 	return w.call != nil && slices.ContainsFunc(w.call.Args, func(arg ast.Expr) bool { return isContext(w.p.TypeOf(arg)) })
 }
 
-// newContext tells whether an expression makes a context of nothing.
-func newContext(e ast.Expr) bool {
+// newContext tells whether an expression makes a context of nothing: it calls Background or TODO of package context.
+func (w *Words) newContext(e ast.Expr) bool {
 	call, ok := e.(*ast.CallExpr)
 	if !ok {
 		return false
 	}
-	sel, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && (sel.Sel.Name == "Background" || sel.Sel.Name == "TODO")
+	name := w.Import("context", "context")
+	spelled := types.ExprString(call.Fun)
+	return spelled == name+".Background" || spelled == name+".TODO"
 }
 
 // WithContext is the call with another context.

@@ -19,10 +19,14 @@ var customary = map[string]string{
 	"retry":          "k8s.io/client-go/util/retry",
 }
 
-// Fill puts the code's words into a sketch, where they stand as $ctx, $parent (a context to derive from), $done (what ends the work), $ended (the case for it), $over (a wait for it), $err, $c (the client), $obj (the object), $ref (the
-// object as it is handed on), $key, $call, $return (with err), $stmt, $reread (the object, before another
-// attempt), or the customary name of a package such as
-// $apierrors. more are further words, each followed by what stands for it.
+// Fill puts the code's words into a sketch, where they stand as
+//
+//   - $ctx, $parent (a context to derive from), $done (what ends the work), $ended (the case for it), $over (a wait for it)
+//   - $c (the client), $obj (the object), $ref (the object as it is handed on), $key, $reread (the object, before another attempt)
+//   - $call, $stmt, $err, $return (with err)
+//   - the customary name of a package, such as $apierrors.
+//
+// more are further words, each followed by what stands for it. A word that stands for nothing is a defect of the rule, and a panic.
 func (w *Words) Fill(sketch string, more ...string) string {
 	return os.Expand(sketch, func(word string) string {
 		for i := 0; i+1 < len(more); i += 2 {

@@ -56,8 +56,10 @@ func (m *Memory) stepOf(inner, outer ssa.Value) bool {
 	}
 	site := callOf(outer)
 	return site != nil && slices.ContainsFunc(m.Program.Static(site), func(fn *ssa.Function) bool {
-		return fn == within.Parent() || slices.ContainsFunc(results(fn), func(v ssa.Value) bool {
-			return callOf(v) != nil && callOf(v) != site && m.stepOf(inner, v)
+		return fn == within.Parent() || slices.ContainsFunc(returns(fn), func(ret *ssa.Return) bool {
+			return slices.ContainsFunc(ret.Results, func(v ssa.Value) bool {
+				return callOf(v) != nil && callOf(v) != site && m.stepOf(inner, v)
+			})
 		})
 	})
 }
@@ -71,12 +73,12 @@ func callOf(v ssa.Value) *ssa.Call {
 	return call
 }
 
-// results lists what a function returns.
-func results(fn *ssa.Function) []ssa.Value {
-	var out []ssa.Value
+// returns lists where a function returns.
+func returns(fn *ssa.Function) []*ssa.Return {
+	var out []*ssa.Return
 	for _, b := range fn.Blocks {
 		if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok {
-			out = append(out, ret.Results...)
+			out = append(out, ret)
 		}
 	}
 	return out
@@ -178,8 +180,8 @@ func (w *birthWalk) result(v ssa.Value, call *ssa.Call, index int) {
 	callees := w.m.Program.Static(call)
 	w.open = w.open || len(callees) == 0
 	for _, fn := range callees {
-		for _, b := range fn.Blocks {
-			if ret, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && index < len(ret.Results) {
+		for _, ret := range returns(fn) {
+			if index < len(ret.Results) {
 				w.value(ret.Results[index])
 			}
 		}
