@@ -19,6 +19,7 @@ import (
 )
 
 func main() {
+	useHugePages()
 	collectLate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -115,6 +115,9 @@ func (m *Memory) tells(v ssa.Value) []ssa.Instruction {
 
 // isFresh tells whether a call returns an object that its callee made.
 func (m *Memory) isFresh(v ssa.Value) bool {
+	if !m.constructs(v) { // asks less than the sources of v
+		return false
+	}
 	srcs := m.Program.Sources(v)
 	if srcs.Partial || len(srcs.Values) == 0 {
 		return false
@@ -129,7 +132,7 @@ func (m *Memory) isFresh(v ssa.Value) bool {
 			return false
 		}
 	}
-	return fresh && m.constructs(v)
+	return fresh
 }
 
 // constructs tells whether the call behind v makes what it returns, itself or by what it calls, instead of handing out what is
