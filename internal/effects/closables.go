@@ -19,8 +19,11 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 		return Resource{}, false
 	}
 	if target.Signature().Recv() != nil || call.Call.IsInvoke() {
-		if r, ok := g.handedOpen(call); ok || g.p.OwnPackage(target.Pkg()) {
-			return r, ok
+		if r, ok := g.handedOpen(call); ok {
+			return r, true
+		}
+		if g.p.OwnPackage(target.Pkg()) {
+			return g.owed(call)
 		}
 		return dialled(call, target)
 	}
@@ -36,7 +39,10 @@ func (g *Goroutines) closable(call *ssa.Call) (Resource, bool) {
 			return Resource{What: nameOfType(firstResult(call)), Stop: stop.Name()}, true
 		}
 	}
-	return g.handedOpen(call)
+	if r, ok := g.handedOpen(call); ok {
+		return r, true
+	}
+	return g.owed(call)
 }
 
 // dialled returns the connection that a library's dialer makes: a method called Dial, or the like, whose first result can be

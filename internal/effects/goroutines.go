@@ -35,13 +35,16 @@ type Goroutines struct {
 	constructors map[*ssa.Function]bool
 	// handsOpen says of functions what they open and hand out; no Stop where they hand out nothing of the kind.
 	handsOpen map[*ssa.Function]Resource
+	// handsNew says of functions whether they make what they hand out; ownersClose whether a caller closes it, nil until
+	// asked for.
+	handsNew, ownersClose map[*ssa.Function]bool
 }
 
 // Goroutines returns the goroutines of the program, in source order.
 func (e *Effects) Goroutines() *Goroutines {
 	if e.goroutines == nil {
 		g := &Goroutines{p: e.Program, contexts: e.Contexts(), channels: e.Channels, endless: make(map[*ssa.Function]*Endless), asking: make(map[*ssa.Function]bool),
-			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool), handsOpen: make(map[*ssa.Function]Resource)}
+			responses: make(map[*ssa.Function]bool), constructors: make(map[*ssa.Function]bool), handsOpen: make(map[*ssa.Function]Resource), handsNew: make(map[*ssa.Function]bool)}
 		for _, fn := range e.Program.Funcs {
 			for _, edge := range e.Program.CallsFrom(fn) {
 				if edge.How == program.Starts {

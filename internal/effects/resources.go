@@ -355,7 +355,11 @@ func usesFree(site ssa.CallInstruction, free *ssa.FreeVar) bool {
 // promotedFrom returns what a method is called on: the struct that embeds its receiver, where there is one.
 func promotedFrom(recv ssa.Value) ssa.Value {
 	for {
-		addr, ok := recv.(*ssa.FieldAddr)
+		held := recv
+		if load, ok := recv.(*ssa.UnOp); ok && load.Op == token.MUL {
+			held = load.X // a pointer or an interface is embedded
+		}
+		addr, ok := held.(*ssa.FieldAddr)
 		if !ok {
 			return recv
 		}

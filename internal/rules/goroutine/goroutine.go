@@ -16,6 +16,7 @@ var pages embed.FS
 var Rules = []*rule.Rule{
 	noShutdown,
 	unstoppedSource,
+	growingMap,
 	deafWatch,
 	unboundedSpawn,
 	unawaitedExit,
