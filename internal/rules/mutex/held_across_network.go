@@ -68,9 +68,9 @@ func heldAcrossNetwork(p *rule.Pass) {
 			if keepsAnswer(r) {
 				continue // the lock is there for the object that is read, sent and kept
 			}
-			if victim := waitsFor(p, place, asking[place], r); victim != nil {
+			if victim, many := waitsFor(p, place, asking[place], r); victim != nil {
 				told[call{r.fn, r.block.At}] = true
-				tellRemote(p, r, victim)
+				tellRemote(p, r, victim, many)
 			}
 		}
 	}
@@ -125,8 +125,9 @@ func firstEach(all []remote) []remote {
 }
 
 // waitsFor finds who needs the lock without asking another machine itself, and can come while the call is made. Where
-// there is nobody, the lock is there to let one call at a time through.
-func waitsFor(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool, r remote) ssa.CallInstruction {
+// there is nobody, the lock is there to let one call at a time through. Of several it is one that runs many times at once, if there
+// is such.
+func waitsFor(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool, r remote) (victim ssa.CallInstruction, many bool) {
 	for _, site := range locks(p).Acquirers(place) {
 		if asks[site.Parent()] || callsOne(p, site.Parent(), asks) || cleansUp(p, site.Parent()) || locks(p).ModeAt(site) == memory.Read && r.held.Mode == memory.Read {
 			continue
@@ -134,11 +135,18 @@ func waitsFor(p *rule.Pass, place memory.Place, asks map[*ssa.Function]bool, r r
 		if !locks(p).ReleasesIn(site.Parent(), place) {
 			continue // it takes the lock for its caller, who wants to wait for just that
 		}
-		if m, ok := p.Program.Concurrency().Meet(r.held.Site, site); ok && m.Sure() && !p.Effects.Memory().OwnLock(r.held, site, m) {
-			return site
+		m, ok := p.Program.Concurrency().Meet(r.held.Site, site)
+		if !ok || !m.Sure() || p.Effects.Memory().OwnLock(r.held, site, m) {
+			continue
+		}
+		if m.B.Parallel {
+			return site, true
+		}
+		if victim == nil {
+			victim = site
 		}
 	}
-	return nil
+	return victim, false
 }
 
 // callsOne tells whether a function calls one of others: it waits for what they ask for anyway.
@@ -157,12 +165,22 @@ func cleansUp(p *rule.Pass, fn *ssa.Function) bool {
 	})
 }
 
-func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction) {
-	name := lockName(r.held.Lock)
-	severity, reason := finding.High, "how long the lock is held is decided by another machine"
-	if r.held.Mode == memory.Read {
-		severity, reason = finding.Medium, "the lock is held for reading: writers wait, and readers behind them"
+// remoteSeverity weighs who waits, and for how long.
+func remoteSeverity(p *rule.Pass, r remote, many bool) (finding.Severity, string) {
+	switch {
+	case r.held.Mode == memory.Read:
+		return finding.Medium, "the lock is held for reading: writers wait, and readers behind them"
+	case !many:
+		return finding.Medium, "those who wait are few"
+	case p.Effects.Bounded(r.block.At.(ssa.CallInstruction)):
+		return finding.Medium, "the call ends by itself"
 	}
+	return finding.High, "many wait, and how long they do is decided by another machine"
+}
+
+func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction, many bool) {
+	name := lockName(r.held.Lock)
+	severity, reason := remoteSeverity(p, r, many)
 	at := r.block.At
 	if r.block.Call != nil {
 		at = r.block.Call

@@ -211,16 +211,33 @@ func severityOf(all []*memory.Unguarded, u *memory.Unguarded) (finding.Severity,
 	return finding.High, "a data race: what is read may be half written, old or lost"
 }
 
-// replaces tells whether an access puts a new bool, pointer, map or function in the place of the old one: it does not come from
-// the old value, and is never half written.
+// replaces tells whether an access puts a new bool, number, pointer, map or function in the place of the old one: it does not come
+// from the old value, and is never half written.
 func replaces(a *memory.Access) bool {
 	if !a.Write || a.Map() {
 		return false
 	}
 	switch u := a.Type.Underlying().(type) {
 	case *types.Basic:
-		return u.Info()&types.IsBoolean != 0
+		return u.Info()&types.IsBoolean != 0 || oneWord(a.Type) && !computed(a.At)
 	case *types.Pointer, *types.Map, *types.Chan, *types.Signature:
+		return true
+	}
+	return false
+}
+
+// computed tells whether an instruction stores the result of an operation, which may count on from the old value.
+func computed(at ssa.Instruction) bool {
+	store, ok := at.(*ssa.Store)
+	if !ok {
+		return true
+	}
+	v := store.Val
+	if conv, ok := v.(*ssa.Convert); ok {
+		v = conv.X
+	}
+	switch v.(type) {
+	case *ssa.BinOp, *ssa.Phi:
 		return true
 	}
 	return false

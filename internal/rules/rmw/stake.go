@@ -153,20 +153,29 @@ func (st *stake) judge(pass *rule.Pass) bool {
 	case st.outside:
 		// The kinds of such lists are used for many things: a rival may mean another object of the kind.
 		st.severity, st.reason, st.rival = finding.High, "the list has writers outside of this program", nil
+		if st.brief(pass) {
+			st.severity, st.reason = finding.Medium, "the list has writers outside of this program, who must come between a live read and the patch"
+		}
 	case st.harm == decides && st.rival != nil && st.heals(pass):
 		return false // the reconcile sees what was written over its own, and decides again
 	case st.rival != nil && st.domain != program.Unknown:
-		st.severity = finding.Critical
-		if st.harm == decides {
-			st.severity = finding.High // one step, which must fall between the read and the write
-		}
-		st.reason = fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
+		st.severity, st.reason = finding.High, fmt.Sprintf("%s writes the field too", program.Name(st.rival.Site.Parent()))
 	case st.domain == program.Unknown && st.harm == computes && exported(st.story):
 		st.severity, st.reason = finding.High, "who runs it is not known"
 	default:
 		return false // the only writer of the field, on one replica
 	}
 	return true
+}
+
+// brief tells whether the object was read from the API server in the function that sends the patch: there is little time for
+// others to come in between.
+func (st *stake) brief(pass *rule.Pass) bool {
+	reads := st.story.Reads()
+	return len(reads) > 0 && !slices.ContainsFunc(reads, func(read *effects.Event) bool {
+		fresh, _ := pass.Effects.Freshness(read)
+		return fresh != program.Live || read.Func() != st.story.Write.Func()
+	})
 }
 
 // heals tells whether the other writer is a reconcile of the very objects, which runs again when one of them changes.
