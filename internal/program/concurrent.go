@@ -76,6 +76,8 @@ type Concurrency struct {
 	lateAt  map[lateKey]bool
 	setUp   map[lateKey]bool
 	once    map[*ssa.Function]bool
+	// commands are the commands that bring a root about, as far as they were asked for.
+	commands map[*Root][]*Root
 	// again are the functions that run again and again, found when first asked for.
 	again map[*ssa.Function]bool
 }
@@ -99,6 +101,7 @@ func (p *Program) Concurrency() *Concurrency {
 		lateAt:   make(map[lateKey]bool),
 		setUp:    make(map[lateKey]bool),
 		once:     make(map[*ssa.Function]bool),
+		commands: make(map[*Root][]*Root),
 	}
 	p.concurrency = c
 	c.findRoots()
@@ -333,7 +336,7 @@ func (c *Concurrency) candidates(a, b *ssa.Function) []Meeting {
 	var sure, unsure []Meeting
 	for _, x := range c.likely(a) {
 		for _, y := range c.likely(b) {
-			if !canMeet(x, y) || c.p.Apart(x.Func, y.Func) {
+			if !canMeet(x, y) || c.p.Apart(x.Func, y.Func) || c.otherProcess(x, y) {
 				continue
 			}
 			if m := (Meeting{x, y}); m.Sure() {

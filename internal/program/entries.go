@@ -279,7 +279,8 @@ func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, stor
 	}
 	switch {
 	case pkg == "github.com/spf13/cobra" || strings.HasPrefix(pkg, "github.com/urfave/cli"):
-		f.add(&Entry{Func: fn, Kind: EntryMain, Domain: StartUp, Because: "is a command of the program", Pos: pos})
+		f.add(&Entry{Func: fn, Kind: EntryMain, Domain: StartUp, Because: "is a command of the program", Pos: pos,
+			command: slices.Contains([]string{"Run", "RunE", "Action"}, field.Name())})
 		return
 	}
 	row := kube.LookupField(key.Type, field.Name())

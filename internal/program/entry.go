@@ -44,6 +44,8 @@ type Entry struct {
 	// Requeues is set when the framework calls the entry again after it returned an error.
 	Requeues bool
 
+	// command is set for what a command does, of which a process runs one.
+	command bool
 	// parallel is set where the project says that calls of it run at the same time.
 	parallel bool
 	// sites are the calls that hand the entry to its framework, as far as they are seen.
