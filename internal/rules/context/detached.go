@@ -109,6 +109,9 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 	if reach == nil {
 		return cut{}, false // who calls has nothing to hand on
 	}
+	if !pass.Strict && !managerStart(use.Site) && !contexts.InSight(reach) && outOfWork(pass, fn) {
+		return cut{}, false // nothing shows that the context ever ends, nor that somebody waits there at work
+	}
 	slip := running(pass, fn) && isRequest(use.Site) && pass.Effects.UsedBeside(reach, root.Site)
 	if !pass.Strict && !managerStart(use.Site) && !groupWait(use.Site) && !slip && (!endsEarlier(pass, reach) || far(fn, reach)) {
 		return cut{}, false // what is lost is a quick shutdown; or nobody on the way has a word for the context
@@ -135,6 +138,11 @@ func judgeRoot(pass *rule.Pass, root *effects.ContextRoot) (cut, bool) {
 func endsEarlier(pass *rule.Pass, reach *effects.InReach) bool {
 	contexts := pass.Effects.Contexts()
 	return contexts.EndsEarly(reach) || !contexts.InSight(reach) || pass.Effects.EndsWithLeadership(reach)
+}
+
+// outOfWork tells whether a function runs only when the program starts, or nothing in a program whose start is in sight leads to it.
+func outOfWork(pass *rule.Pass, fn *ssa.Function) bool {
+	return pass.Program.DomainOf(fn).Worst() == program.StartUp || pass.Program.Unreached(fn)
 }
 
 // far tells whether the context in reach is not the function's own, and neither that of who calls it.
