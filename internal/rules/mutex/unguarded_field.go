@@ -53,6 +53,9 @@ func unguardedField(p *rule.Pass) {
 		if underRead(u) {
 			continue // the read lock is held: told by write-under-rlock
 		}
+		if !p.Strict && !u.Guard.Known() && p.Effects.Memory().Harmless(u.Access.Place) {
+			continue
+		}
 		if !p.Strict && farApart(u) {
 			continue // most often they have it one after the other
 		}
