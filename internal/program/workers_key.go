@@ -21,6 +21,12 @@ func (c *Concurrency) oneKey(r *Root) bool {
 	return ok && c.p.onlyKey(queue)
 }
 
+// TakesKeys tells whether a function takes work from a queue that hands a key to one worker at a time.
+func (p *Program) TakesKeys(fn *ssa.Function) bool {
+	_, ok := p.queueOf(fn, 0)
+	return ok
+}
+
 // queueOf returns the field that holds the queue a function takes keys from.
 func (p *Program) queueOf(fn *ssa.Function, depth int) (FieldKey, bool) {
 	for site := range Sites(fn) {

@@ -16,6 +16,9 @@ func (m *Memory) ordered(a, b *Access, meeting program.Meeting) bool {
 	if meeting.A == meeting.B && m.inTurn(meeting.A) {
 		return true
 	}
+	if meeting.A == meeting.B && m.underOwnKey(a.At, meeting.A) && m.underOwnKey(b.At, meeting.B) {
+		return true
+	}
 	if m.oneRoundEach(a.Place.Local, meeting) {
 		return true
 	}
