@@ -84,6 +84,31 @@ func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
 	return false
 }
 
+// EarlyFor tells whether some way of x leads to an instruction before x has started y.
+func (c *Concurrency) EarlyFor(x, y *Root, instr ssa.Instruction) bool {
+	seen := make(map[*ssa.Function]bool)
+	for queue := []ssa.Instruction{instr}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		fn := at.Parent()
+		if c.Late(at) && c.startedBefore(y, at) {
+			continue
+		}
+		if fn == x.Func {
+			return true
+		}
+		if seen[fn] {
+			continue
+		}
+		seen[fn] = true
+		for _, e := range c.p.Callers(fn) {
+			if e.How != Starts && c.Runs(x, e.Caller()) {
+				queue = append(queue, e.Site)
+			}
+		}
+	}
+	return false
+}
+
 // startedBefore tells whether a call before instr, in its function, starts y, and nothing in between waits for a group.
 func (c *Concurrency) startedBefore(y *Root, instr ssa.Instruction) bool {
 	within := c.endsWithStarter(y)

@@ -215,7 +215,7 @@ func initialises(fn *ssa.Function) bool {
 func (m *Memory) mainSets(a *Access, meeting program.Meeting) bool {
 	c := m.Program.Concurrency()
 	return c.Some(a.Func(), func(r *program.Root) bool {
-		return r.Entry != nil && r.Entry.Kind == program.EntryMain && !c.LateFor(r, meeting.A, a.At) && !c.LateFor(r, meeting.B, a.At) &&
+		return r.Entry != nil && r.Entry.Kind == program.EntryMain && c.EarlyFor(r, meeting.A, a.At) && c.EarlyFor(r, meeting.B, a.At) &&
 			(c.Leads(r, meeting.A) || c.Leads(r, meeting.B))
 	})
 }
