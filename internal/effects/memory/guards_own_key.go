@@ -29,7 +29,7 @@ func (m *Memory) behindOwnName(instr ssa.Instruction, of *program.Root, depth in
 		if !ok {
 			continue
 		}
-		if same := ownNameIf(branch); same != nil && len(same.Preds) == 1 && same.Dominates(block) {
+		if same := m.ownNameIf(branch); same != nil && len(same.Preds) == 1 && same.Dominates(block) {
 			return true
 		}
 	}
@@ -51,9 +51,9 @@ func (m *Memory) behindOwnName(instr ssa.Instruction, of *program.Root, depth in
 }
 
 // ownNameIf returns the block that runs where a branch has found an object's name to be the receiver's own, or nil.
-func ownNameIf(branch *ssa.If) *ssa.BasicBlock {
+func (m *Memory) ownNameIf(branch *ssa.If) *ssa.BasicBlock {
 	test, ok := branch.Cond.(*ssa.BinOp)
-	if !ok || !(isOwnText(test.X) && isObjectName(test.Y) || isObjectName(test.X) && isOwnText(test.Y)) {
+	if !ok || !(m.isOwnText(test.X) && isObjectName(test.Y) || isObjectName(test.X) && m.isOwnText(test.Y)) {
 		return nil
 	}
 	switch test.Op {
@@ -66,13 +66,13 @@ func ownNameIf(branch *ssa.If) *ssa.BasicBlock {
 }
 
 // isOwnText tells whether a value is read from a text field of the receiver of its function.
-func isOwnText(v ssa.Value) bool {
+func (m *Memory) isOwnText(v ssa.Value) bool {
 	load, ok := v.(*ssa.UnOp)
 	if !ok {
 		return false
 	}
 	field, ok := load.X.(*ssa.FieldAddr)
-	if !ok || load.Parent().Signature.Recv() == nil || field.X != ssa.Value(load.Parent().Params[0]) {
+	if !ok || load.Parent().Signature.Recv() == nil || m.Locks.place.refOf(field.X) != (Ref{Root: load.Parent().Params[0]}) {
 		return false
 	}
 	basic, ok := load.Type().Underlying().(*types.Basic)
