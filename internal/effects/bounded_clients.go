@@ -13,17 +13,7 @@ import (
 // clientTimesOut tells whether a client of the API server is made from a configuration with a Timeout in all cases: each of
 // its requests ends then, whatever its context. https://pkg.go.dev/k8s.io/client-go/rest#Config
 func (e *Effects) clientTimesOut(client ssa.Value) bool {
-	for range 6 {
-		call, ok := client.(*ssa.Call)
-		if !ok {
-			break
-		}
-		row := program.Model(call)
-		if row == nil || row.Effect != kube.ClientNavigation {
-			break
-		}
-		client = program.Receiver(call) // clientset.CoreV1().Pods(namespace)
-	}
+	client = clientBehind(client)
 	return client != nil && e.madeWithTimeout(client, 0)
 }
 

@@ -10,22 +10,30 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// LateFinalizer is a finalizer that is put on an object before it is asked whether the object is being deleted.
+// LateFinalizer is a finalizer that is put on an object although the object may be being deleted.
 type LateFinalizer struct {
 	Func *ssa.Function
 	// Added is the change, in the terms of Func.
 	Added *Event
 	// Asked is where Func asks, too late.
 	Asked *ssa.If
+	// Removed is set where Func has asked before: there it takes a finalizer off, and comes to the other place nevertheless.
+	Removed *Event
 }
 
 // LateFinalizers returns the finalizers of own code that are added and sent before it is asked whether the object is being deleted,
-// in source order. Who never asks has no order to get wrong.
+// or after it was found to be, in source order. Who never asks has no order to get wrong.
 func (e *Effects) LateFinalizers() []LateFinalizer {
 	var out []LateFinalizer
 	for fn := range e.reviewed() {
 		for _, ev := range e.events[fn] {
-			if !addsFinalizer(ev) || e.knowsDeletion(ev) {
+			if !addsFinalizer(ev) {
+				continue
+			}
+			if asked, removed := e.fallsThrough(fn, ev); removed != nil {
+				out = append(out, LateFinalizer{Func: fn, Added: ev, Asked: asked, Removed: removed})
+			}
+			if e.knowsDeletion(ev) {
 				continue
 			}
 			if asked := e.askedLate(fn, ev); asked != nil {
@@ -142,4 +150,58 @@ func (e *Effects) sentFirst(fn *ssa.Function, added *Event, branch *ssa.If) bool
 	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
 		return ev.Kind == Write && ev.Root == added.Root && (ev.At == added.At || MayPrecede(added.At, ev.At)) && !MustPrecede(branch, ev.At)
 	})
+}
+
+// fallsThrough returns the branch that finds an object to be deleted, and the change behind it that takes a finalizer off, where a way
+// leads on from there to a change that puts one on; nil if none does.
+func (e *Effects) fallsThrough(fn *ssa.Function, added *Event) (*ssa.If, *Event) {
+	sent := func(change *Event) bool {
+		return slices.ContainsFunc(e.events[fn], func(w *Event) bool {
+			return w.Kind == Write && w.Root == added.Root && (w.At == change.At || MayPrecede(change.At, w.At)) && (change == added || MayPrecede(w.At, added.At))
+		})
+	}
+	for _, ev := range e.events[fn] {
+		if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root != added.Root || addsFinalizer(ev) || !sent(ev) || !sent(added) {
+			continue
+		}
+		for b := ev.At.Block().Idom(); b != nil; b = b.Idom() {
+			branch, ok := last(b).(*ssa.If)
+			if ok && MustPrecede(branch, added.At) && e.deletedSide(branch, added.Object, ev.At.Block()) && e.comesDeleted(ev.At.Block(), added.At.Block(), added.Object) {
+				return branch, ev
+			}
+		}
+	}
+	return nil, nil
+}
+
+// deletedSide tells whether a block runs only where a branch has found that an object is being deleted.
+func (e *Effects) deletedSide(branch *ssa.If, obj Object, b *ssa.BasicBlock) bool {
+	if !e.asksDeleted(branch.Cond, obj) {
+		return false
+	}
+	for i, succ := range branch.Block().Succs {
+		if e.saysDeleted(branch.Cond, i == 0, 0) && len(succ.Preds) == 1 && succ.Dominates(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// comesDeleted tells whether a way leads from one block to another that an object which is being deleted can take.
+func (e *Effects) comesDeleted(from, to *ssa.BasicBlock, obj Object) bool {
+	seen := make(map[*ssa.BasicBlock]bool)
+	var walk func(b *ssa.BasicBlock) bool
+	walk = func(b *ssa.BasicBlock) bool {
+		branch, _ := last(b).(*ssa.If)
+		for i, succ := range b.Succs {
+			if seen[succ] || branch != nil && e.asksDeleted(branch.Cond, obj) && !e.saysDeleted(branch.Cond, i == 0, 0) {
+				continue
+			}
+			if seen[succ] = true; succ == to || walk(succ) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(from)
 }

@@ -56,7 +56,7 @@ var protections = wordSet(
 )
 
 // provenances are the places a read is served from, and what constructors yield.
-var provenances = wordSet("cached", "live", "test", "cluster", "manager", "rest-config")
+var provenances = wordSet("cached", "live", "test", "cluster", "manager", "rest-config", "kubeconfig")
 
 // Lookup returns what calling fn means, or nil when nothing is known of it.
 // fn may be a function, a concrete method, or the method of an interface; instances of generic

@@ -4,6 +4,7 @@ package context
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -59,6 +60,14 @@ func checkUnboundedCall(pass *rule.Pass) {
 	for _, call := range pass.Effects.CachedClients() {
 		if fn := call.Parent(); pass.Reviewed(fn) && running(pass, fn) {
 			reportCachedClient(pass, call)
+		}
+	}
+	for _, u := range pass.Effects.UntimedClients() {
+		u.Requests = slices.DeleteFunc(u.Requests, func(site ssa.CallInstruction) bool {
+			return !running(pass, site.Parent()) || pass.Effects.OneShot(site.Parent())
+		})
+		if fn := u.Made.Parent(); len(u.Requests) > 0 && pass.Reviewed(fn) && running(pass, fn) {
+			reportUntimedClient(pass, u)
 		}
 	}
 }

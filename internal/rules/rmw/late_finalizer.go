@@ -27,7 +27,11 @@ func checkLateFinalizer(pass *rule.Pass) {
 		if d := pass.Where(late.Func).Domain; d != program.EveryReplica && d != program.LeaderOnly {
 			continue // tests, commands, and what nobody calls
 		}
-		if pass.Reviewed(late.Func) {
+		switch {
+		case !pass.Reviewed(late.Func):
+		case late.Removed != nil:
+			reportReturnedFinalizer(pass, late)
+		default:
 			reportLateFinalizer(pass, late)
 		}
 	}
@@ -58,6 +62,33 @@ func reportLateFinalizer(pass *rule.Pass, late effects.LateFinalizer) {
 			Description: "Ask first, and add the finalizer only to an object that is not being deleted.",
 			Sketch: pass.WordsAt(fn, asked).Fill("if $cond {\n\t// as it stands at line $line, but before the finalizer is added\n}\n$add",
 				"cond", pass.WordsAt(fn, asked).Condition(), "line", fmt.Sprint(line), "add", pass.Words(late.Added.At).Statement()),
+		},
+	})
+}
+
+// reportReturnedFinalizer tells of a finalizer that is put on again after it was taken off for a deletion.
+func reportReturnedFinalizer(pass *rule.Pass, late effects.LateFinalizer) {
+	fn, at, removed := late.Func, effects.Position(late.Added.At), late.Removed.Pos()
+	_, line, _ := pass.Program.Position(removed)
+	where := pass.Where(fn)
+	s := rule.NewScenario()
+	a := s.Actor(where.Actor(fn), where.Runs())
+	a.Step(effects.Position(late.Asked), "finds that the object is being deleted", "deletionTimestamp is set")
+	a.Step(removed, "takes its finalizer off and sends the object", "it was the last one: the object is gone")
+	a.Step(at, "goes on, puts the finalizer on again and sends the object", "404; or 422 where another finalizer holds the object: no new ones are taken")
+	s.Outcome("each deletion ends in an error, and is tried again where another finalizer holds the object")
+	pass.Report(rule.Report{
+		Func: fn, Pos: at, Severity: finding.Medium, Reason: "it takes a deletion",
+		Message: fmt.Sprintf("%s removes the finalizer of an object that is being deleted (line %d), goes on, and adds it again: the API server refuses it", program.Name(fn), line),
+		About:   "finalizer put back in " + program.Name(fn), Domain: where.Domain, Proof: where.Proof,
+		Related: []rule.Related{
+			{Func: fn, Pos: effects.Position(late.Asked), Message: "the object is found to be deleted here"},
+			{Func: fn, Pos: removed, Message: "its finalizer is removed here"},
+		},
+		Scenario: s,
+		Fix: rule.Fix{
+			Description: "End the run once the finalizer is off.",
+			Sketch:      "return ctrl.Result{}, nil // behind the update that removes the finalizer",
 		},
 	})
 }

@@ -41,4 +41,6 @@ var Rules = []*rule.Rule{
 	hiddenConflict,
 	maskedError,
 	lateFinalizer,
+	successAsFailure,
+	lostCopy,
 }
