@@ -245,18 +245,20 @@ func (s *Story) Source(o Object) bool {
 	return false
 }
 
-// FromOld tells whether the new value of a change is computed from what the object held there before: a counter, an
-// appended list, a maximum.
+// FromOld tells whether the new value of a change is computed from what the object held there when it was read: a counter,
+// an appended list, a maximum.
 func (s *Story) FromOld(ch *Event) bool {
 	if part, inner := s.within(ch); part != nil {
 		return part.FromOld(inner) // the caller cannot tell the objects apart that it may be given
 	}
-	for _, p := range ch.Deps().Places {
-		if p.Path != "" && s.Source(p.Object) && (Under(p.Path, ch.Path) || Under(ch.Path, p.Path) && !isHalf(p.Path)) {
-			return true
-		}
-	}
-	return false
+	return s.onOld(ch) && !s.madeAnew(ch)
+}
+
+// onOld tells whether the new value of a change is computed from what the object held there before.
+func (s *Story) onOld(ch *Event) bool {
+	return slices.ContainsFunc(ch.Deps().Places, func(p Place) bool {
+		return p.Path != "" && s.Source(p.Object) && (Under(p.Path, ch.Path) || Under(ch.Path, p.Path) && !isHalf(p.Path))
+	})
 }
 
 // isHalf tells whether a path names a half of the object rather than a field.
