@@ -82,7 +82,7 @@ func (c *Concurrency) broughtAboutIn(r *Root) []*ssa.Function {
 		return []*ssa.Function{outer}
 	}
 	var out []*ssa.Function
-	for _, site := range c.broughtAbout(r) {
+	for _, site := range r.BroughtAbout() {
 		out = append(out, site.Parent())
 	}
 	return out

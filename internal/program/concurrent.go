@@ -67,7 +67,7 @@ type Concurrency struct {
 	leaves  map[*ssa.Function]bool
 	late    map[*ssa.Function]*lateness
 	cycles  map[*ssa.BasicBlock]bool
-	// bringers are the functions that bring a root about, as broughtAboutBy found them.
+	// bringers are the functions that bring a root about, as BroughtAbout leads to them.
 	bringers map[*Root]bitset
 	// waiters, pairs, first, lateAt, setUp and once are answers given before.
 	waiters map[*ssa.Function]bool

@@ -57,7 +57,7 @@ func (c *Concurrency) leadsToRoot(by, x *Root, depth int) bool {
 // Calls in other programs and in functions that nobody calls do not count.
 func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*Root]bool) bool {
 	seen[y] = true
-	sites := c.broughtAbout(y)
+	sites := y.BroughtAbout()
 	if len(sites) == 0 || c.mayFollow(x, sites, c.bringersOf(y), instr) {
 		return false
 	}
@@ -79,8 +79,8 @@ func (c *Concurrency) beginsAfter(x, y *Root, instr ssa.Instruction, seen map[*R
 	return true
 }
 
-// broughtAbout returns the calls that start a goroutine or hand an entry point to its framework.
-func (c *Concurrency) broughtAbout(y *Root) []ssa.CallInstruction {
+// BroughtAbout returns the calls that start a goroutine or hand an entry point to its framework, as far as they are seen.
+func (y *Root) BroughtAbout() []ssa.CallInstruction {
 	if y.Entry != nil {
 		return append(slices.Clone(y.Sites), y.Entry.sites...)
 	}
@@ -131,7 +131,7 @@ func (c *Concurrency) bringersOf(y *Root) bitset {
 	}
 	set := newBitset(len(c.runs.number))
 	var queue []*ssa.Function
-	for _, s := range c.broughtAbout(y) {
+	for _, s := range y.BroughtAbout() {
 		queue = append(queue, s.Parent())
 	}
 	for ; len(queue) > 0; queue = queue[1:] {

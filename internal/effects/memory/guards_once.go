@@ -39,9 +39,7 @@ func (m *Memory) setOnce(place Place) bool {
 func (m *Memory) behindUnset(instr ssa.Instruction, place Place, below []*ssa.Function) bool {
 	fn := instr.Parent()
 	below = append(below, fn)
-	if slices.ContainsFunc(m.unsetBefore(instr), func(flag Place) bool {
-		return m.staysSet(flag) && (flag == place || m.setsIn(flag, below))
-	}) {
+	if m.findsUnset(instr, place, below) {
 		return true
 	}
 	if len(below) > onceDepth || m.Program.EntryAt(fn) != nil {
@@ -62,6 +60,14 @@ func (m *Memory) behindUnset(instr ssa.Instruction, place Place, below []*ssa.Fu
 		some = true
 	}
 	return some
+}
+
+// findsUnset tells whether an instruction stands, in its function, behind a test that has found unset what is set then for good: the
+// memory at a place, or a variable that one of the functions below sets.
+func (m *Memory) findsUnset(instr ssa.Instruction, place Place, below []*ssa.Function) bool {
+	return slices.ContainsFunc(m.unsetBefore(instr), func(flag Place) bool {
+		return m.staysSet(flag) && (flag == place || m.setsIn(flag, below))
+	})
 }
 
 // unsetBefore lists the variables that tests on the way to an instruction, in its function, have found unset.
@@ -179,14 +185,15 @@ func (m *Memory) looksAgain(a *Access, guard Place) bool {
 	})
 }
 
-// setAtStart tells whether a write stands behind a test that finds the variable itself unset, and whoever makes the object, or
-// main before it starts the goroutines that meet, gets there first: they find it set.
+// setAtStart tells whether a write stands behind a test that finds the variable unset, and whoever makes the object, or starts the
+// goroutines that meet, gets there first: they find it set.
 func (m *Memory) setAtStart(a *Access, meeting program.Meeting) bool {
-	if !slices.Contains(m.unsetBefore(a.At), a.Place) || !m.staysSet(a.Place) {
-		return false
+	if a.Place.Global != nil {
+		init := m.initialiser(a)
+		return init != nil && (m.initSets(a.Place) || m.mainSets(a, meeting) || m.beginsAfter(meeting.A, init) || m.beginsAfter(meeting.B, init))
 	}
-	if a.Place.Type == nil {
-		return a.Place.Global != nil && (m.initSets(a.Place) || m.mainSets(a, meeting))
+	if a.Place.Type == nil || !slices.Contains(m.unsetBefore(a.At), a.Place) || !m.staysSet(a.Place) {
+		return false
 	}
 	makers := m.makers(a.Place.Type)
 	if len(makers) == 1 && !m.Program.RunsAgain(makers[0]) && m.mainSets(a, meeting) {

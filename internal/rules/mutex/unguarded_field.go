@@ -31,7 +31,8 @@ var UnguardedField = &rule.Rule{
 type cause struct {
 	fn    *ssa.Function
 	guard memory.Place
-	// place is set where there is no guard: the struct or the variable that has none.
+	// place is set where there is no guard: the struct or the variable that has none. What the first caller of a function makes
+	// lacks one lock, whatever it is.
 	place memory.Place
 }
 
@@ -60,7 +61,7 @@ func unguardedField(p *rule.Pass) {
 			continue // most often they have it one after the other
 		}
 		key := cause{fn: fn, guard: u.Guard}
-		if !u.Guard.Known() {
+		if !u.Guard.Known() && !p.Effects.Memory().Initialises(u.Access) {
 			key.place = holder(u.Access.Place)
 		}
 		if groups[key] == nil {
