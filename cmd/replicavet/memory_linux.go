@@ -12,7 +12,7 @@ import (
 const largest = 8 << 30
 
 // useHugePages has the kernel back the heap with huge pages, where it gives them to those who ask (madvise in
-// /sys/kernel/mm/transparent_hugepage/enabled, the default of most distributions). A review fills half a gigabyte within
+// /sys/kernel/mm/transparent_hugepage/enabled). A review fills half a gigabyte within
 // seconds and touches each page of it for the first time: with pages of 4 KB, a third of its time goes into the faults.
 // Go asks for none (runtime/mem_linux.go), but the advice stays with the address range: it is given for one allocation,
 // which is never touched and dropped at once, and the heap grows into its place.

@@ -61,7 +61,7 @@ func (e *Effects) forgotten(repeat ssa.CallInstruction, fn *ssa.Function) []Forg
 	var out []Forgotten
 	for site := range program.Sites(fn) {
 		write, ok := site.(*ssa.Call)
-		if !ok || errorResult(write) == nil || !e.mayConflict(write) || repeat == nil && !e.errorUse(write).retried {
+		if !ok || errorResult(write) == nil || repeat == nil && !e.errorUse(write).retried || !e.mayConflict(write) {
 			continue
 		}
 		w := &conflictWalk{e: e, write: write, failed: errorResult(write)}
@@ -78,11 +78,11 @@ func (e *Effects) mayConflict(call *ssa.Call) bool {
 		return versionSent(row)
 	}
 	callees := e.Program.Static(call)
-	if len(callees) != 1 {
+	if len(callees) != 1 || e.readsBelow(callees[0]) {
 		return false
 	}
 	writes, _ := e.WritesBelow(callees[0])
-	return len(writes) == 1 && versionSent(writes[0].Call) && !e.readsBelow(callees[0])
+	return len(writes) == 1 && versionSent(writes[0].Call)
 }
 
 func versionSent(row *kube.Call) bool {

@@ -250,7 +250,8 @@ func (g *growthGatherer) callNamesObject(call *ssa.Call, depth int) bool {
 		recv := program.Receiver(call)
 		return recv != nil && isIdentity(recv.Type())
 	case "Sprintf":
-		return slices.ContainsFunc(variadicArgs(call), func(arg ssa.Value) bool { return g.namesObject(arg, depth+1) })
+		printed, _ := program.Variadic(call, 1)
+		return slices.ContainsFunc(printed, func(arg ssa.Value) bool { return g.namesObject(arg, depth+1) })
 	}
 	callees := g.p.Static(call)
 	for _, callee := range callees {
@@ -263,27 +264,6 @@ func (g *growthGatherer) callNamesObject(call *ssa.Call, depth int) bool {
 	return len(callees) > 0
 }
 
-// variadicArgs returns what stands for the last parameter of a variadic call.
-func variadicArgs(call *ssa.Call) []ssa.Value {
-	slice, ok := call.Call.Args[len(call.Call.Args)-1].(*ssa.Slice)
-	if !ok {
-		return nil
-	}
-	var out []ssa.Value
-	for _, ref := range refs(slice.X) {
-		element, ok := ref.(*ssa.IndexAddr)
-		if !ok {
-			continue
-		}
-		for _, set := range refs(element) {
-			if store, ok := set.(*ssa.Store); ok && store.Addr == element {
-				out = append(out, store.Val)
-			}
-		}
-	}
-	return out
-}
-
 // isIdentity tells whether a type names one object: namespace and name, a UID, or a struct that holds one of them.
 func isIdentity(t types.Type) bool {
 	if ptr, ok := t.(*types.Pointer); ok {
@@ -293,8 +273,9 @@ func isIdentity(t types.Type) bool {
 	if program.IsNamed(t, api, "NamespacedName") || program.IsNamed(t, api, "UID") || program.IsNamed(t, "k8s.io/client-go/tools/cache", "ObjectName") {
 		return true
 	}
-	named, s := program.Named(t), structOf(t)
-	if s == nil || named == nil || named.Obj().Pkg() == nil || strings.HasPrefix(named.Obj().Pkg().Path(), "k8s.io/api/") {
+	named := program.Named(t)
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok || named == nil || named.Obj().Pkg() == nil || strings.HasPrefix(named.Obj().Pkg().Path(), "k8s.io/api/") {
 		return false // an object, not its key
 	}
 	for field := range s.Fields() {
@@ -303,9 +284,4 @@ func isIdentity(t types.Type) bool {
 		}
 	}
 	return false
-}
-
-func structOf(t types.Type) *types.Struct {
-	s, _ := t.Underlying().(*types.Struct)
-	return s
 }

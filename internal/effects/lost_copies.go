@@ -6,8 +6,8 @@ import (
 	"go/token"
 	"go/types"
 	"strconv"
-	"strings"
 
+	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
 )
 
@@ -77,7 +77,8 @@ func (u *copyUses) gather(addr ssa.Value, path string) {
 			case x.Val == addr:
 				u.escapes = true
 			case path != "":
-				u.changes = append(u.changes, copyChange{x, path, fieldVar(addr.(*ssa.FieldAddr)).Name()})
+				field := addr.(*ssa.FieldAddr)
+				u.changes = append(u.changes, copyChange{x, path, program.FieldName(field.X.Type(), field.Field)})
 			case u.copied != nil || copySource(x.Val) == "":
 				u.escapes = true // it holds several things
 			default:
@@ -88,10 +89,6 @@ func (u *copyUses) gather(addr ssa.Value, path string) {
 			u.escapes = true
 		}
 	}
-}
-
-func fieldVar(f *ssa.FieldAddr) *types.Var {
-	return f.X.Type().Underlying().(*types.Pointer).Elem().Underlying().(*types.Struct).Field(f.Field)
 }
 
 // copySource tells what a struct is a copy of: an element of a map or of a list, or the receiver of a method.
@@ -129,7 +126,7 @@ func (u *copyUses) readAfter(change copyChange) bool {
 	var from func(b *ssa.BasicBlock, start int) bool
 	from = func(b *ssa.BasicBlock, start int) bool {
 		for _, instr := range b.Instrs[start:] {
-			if path, isRead := u.reads[instr]; isRead && (within(path, change.path) || within(change.path, path)) {
+			if path, isRead := u.reads[instr]; isRead && Overlaps(path, change.path) {
 				return true
 			}
 			if instr == u.cell || instr == u.copied {
@@ -147,9 +144,4 @@ func (u *copyUses) readAfter(change copyChange) bool {
 	}
 	b := change.store.Block()
 	return from(b, indexIn(b, change.store)+1)
-}
-
-// within tells whether a path of fields leads to a part of what another one leads to.
-func within(path, whole string) bool {
-	return path == whole || strings.HasPrefix(path, whole+".")
 }

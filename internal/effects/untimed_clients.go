@@ -5,6 +5,7 @@ package effects
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/program"
@@ -25,7 +26,7 @@ type UntimedClient struct {
 func (e *Effects) UntimedClients() []UntimedClient {
 	var out []UntimedClient
 	index := make(map[ssa.Value]int)
-	timed := e.timedConfigs()
+	timed := sync.OnceValue(e.timedConfigs) // few programs have such clients
 	for fn := range e.reviewed() {
 		for site := range program.Sites(fn) {
 			call, ok := site.(*ssa.Call)
@@ -58,7 +59,7 @@ func (e *Effects) UntimedClients() []UntimedClient {
 
 // kubeconfig returns the call that made the configuration of a client, where it is made of the data of a kubeconfig in all cases and
 // nothing in own code gives it a Timeout, or a transport of its own.
-func (e *Effects) kubeconfig(client *ssa.Call, timed map[ssa.Value]bool) *ssa.Call {
+func (e *Effects) kubeconfig(client *ssa.Call, timed func() map[ssa.Value]bool) *ssa.Call {
 	for _, arg := range client.Call.Args {
 		if !isRestConfig(arg) {
 			continue
@@ -67,7 +68,7 @@ func (e *Effects) kubeconfig(client *ssa.Call, timed map[ssa.Value]bool) *ssa.Ca
 		var made *ssa.Call
 		for _, src := range srcs.Values {
 			call, ok := tupleOf(src).(*ssa.Call)
-			if !ok || timed[call] || !e.ofKubeconfig(call) {
+			if !ok || !e.ofKubeconfig(call) || timed()[call] {
 				return nil
 			}
 			made = call

@@ -52,51 +52,41 @@ func (c *Concurrency) LateFor(x, y *Root, instr ssa.Instruction) bool {
 	if len(y.Sites) == 0 {
 		return false
 	}
-	key := lateKey{x, y, instr}
-	known, ok := c.lateAt[key]
-	if !ok {
-		known = c.findLateFor(x, y, instr)
-		c.lateAt[key] = known
-	}
-	return known
-}
-
-func (c *Concurrency) findLateFor(x, y *Root, instr ssa.Instruction) bool {
-	seen := make(map[*ssa.Function]bool)
-	queue := []ssa.Instruction{instr}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		fn := at.Parent()
-		if c.Late(at) && c.startedBefore(y, at) {
-			return true
-		}
-		if seen[fn] || fn == x.Func {
-			continue
-		}
-		seen[fn] = true
-		for _, e := range c.p.Callers(fn) {
-			if e.How != Starts && c.Runs(x, e.Caller()) {
-				queue = append(queue, e.Site)
-			}
-		}
-	}
-	return false
+	return c.orderOf(x, y, instr).late
 }
 
 // EarlyFor tells whether some way of x leads to an instruction before x has started y.
 func (c *Concurrency) EarlyFor(x, y *Root, instr ssa.Instruction) bool {
+	return c.orderOf(x, y, instr).early
+}
+
+// order says when an instruction can run: after one root has started another, before, or both.
+type order struct{ late, early bool }
+
+func (c *Concurrency) orderOf(x, y *Root, instr ssa.Instruction) order {
+	key := lateKey{x, y, instr}
+	known, ok := c.orders[key]
+	if !ok {
+		known = c.findOrder(x, y, instr)
+		c.orders[key] = known
+	}
+	return known
+}
+
+// findOrder goes from an instruction back over the calls that x makes: to where it has started y, or to where x begins.
+func (c *Concurrency) findOrder(x, y *Root, instr ssa.Instruction) (found order) {
 	seen := make(map[*ssa.Function]bool)
 	for queue := []ssa.Instruction{instr}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
 		fn := at.Parent()
-		if c.Late(at) && c.startedBefore(y, at) {
+		switch {
+		case c.Late(at) && c.startedBefore(y, at):
+			found.late = true
 			continue
-		}
-		if fn == x.Func {
-			return true
-		}
-		if seen[fn] {
+		case fn == x.Func:
+			found.early = true
+			continue
+		case seen[fn]:
 			continue
 		}
 		seen[fn] = true
@@ -106,7 +96,7 @@ func (c *Concurrency) EarlyFor(x, y *Root, instr ssa.Instruction) bool {
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // startedBefore tells whether a call before instr, in its function, starts y, and nothing in between waits for a group.

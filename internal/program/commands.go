@@ -4,6 +4,7 @@ package program
 
 import (
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -46,7 +47,7 @@ func (c *Concurrency) findCommandsOf(r *Root) []*Root {
 	seen := map[*Root]bool{r: true}
 	for queue := []*Root{r}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
-		if isInit(at.Func) {
+		if Initialises(outermost(at.Func)) {
 			return nil // all programs that have the package
 		}
 		if at.Entry != nil && at.Entry.Kind == EntryMain {
@@ -88,8 +89,7 @@ func (c *Concurrency) broughtAboutIn(r *Root) []*ssa.Function {
 	return out
 }
 
-// isInit tells whether a function initialises a package.
-func isInit(fn *ssa.Function) bool {
-	fn = outermost(fn)
-	return fn.Signature.Recv() == nil && (fn.Name() == "init" || len(fn.Name()) > 5 && fn.Name()[:5] == "init#")
+// Initialises tells whether a function initialises a package, as its init functions do: nothing else runs before.
+func Initialises(fn *ssa.Function) bool {
+	return fn.Parent() == nil && fn.Signature.Recv() == nil && (fn.Name() == "init" || strings.HasPrefix(fn.Name(), "init#"))
 }

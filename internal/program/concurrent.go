@@ -69,11 +69,11 @@ type Concurrency struct {
 	cycles  map[*ssa.BasicBlock]bool
 	// bringers are the functions that bring a root about, as BroughtAbout leads to them.
 	bringers map[*Root]bitset
-	// waiters, pairs, first, lateAt, setUp and once are answers given before.
+	// waiters, pairs, first, orders, setUp and once are answers given before.
 	waiters map[*ssa.Function]bool
 	pairs   map[funcPair][]Meeting
 	first   map[*ssa.Function][]*Root
-	lateAt  map[lateKey]bool
+	orders  map[lateKey]order
 	setUp   map[lateKey]bool
 	once    map[*ssa.Function]bool
 	// commands are the commands that bring a root about, as far as they were asked for.
@@ -98,7 +98,7 @@ func (p *Program) Concurrency() *Concurrency {
 		waiters:  make(map[*ssa.Function]bool),
 		pairs:    make(map[funcPair][]Meeting),
 		first:    make(map[*ssa.Function][]*Root),
-		lateAt:   make(map[lateKey]bool),
+		orders:   make(map[lateKey]order),
 		setUp:    make(map[lateKey]bool),
 		once:     make(map[*ssa.Function]bool),
 		commands: make(map[*Root][]*Root),

@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 
 	"github.com/replicavet/replicavet/internal/program"
 	"golang.org/x/tools/go/ssa"
@@ -50,7 +49,7 @@ func (m *Memory) behindUnset(instr ssa.Instruction, place Place, below []*ssa.Fu
 		if m.Locks.testsOnly(e) || m.builds(e) {
 			continue
 		}
-		if initialises(e.Caller()) {
+		if program.Initialises(e.Caller()) {
 			some = true // before all else, whatever it finds
 			continue
 		}
@@ -207,15 +206,10 @@ func (m *Memory) setAtStart(a *Access, meeting program.Meeting) bool {
 // initSets tells whether the initialisation of a package sets a variable, itself or by what it calls.
 func (m *Memory) initSets(place Place) bool {
 	return slices.ContainsFunc(m.accesses[place], func(a *Access) bool {
-		return a.Write && (initialises(a.Func()) || slices.ContainsFunc(m.Program.Callers(a.Func()), func(e program.Edge) bool {
-			return e.How == program.Calls && initialises(e.Caller())
+		return a.Write && (program.Initialises(a.Func()) || slices.ContainsFunc(m.Program.Callers(a.Func()), func(e program.Edge) bool {
+			return e.How == program.Calls && program.Initialises(e.Caller())
 		}))
 	})
-}
-
-// initialises tells whether a function initialises a package, as its init functions do: nothing else runs before.
-func initialises(fn *ssa.Function) bool {
-	return fn.Parent() == nil && fn.Signature.Recv() == nil && (fn.Name() == "init" || strings.HasPrefix(fn.Name(), "init#"))
 }
 
 // mainSets tells whether the start of the program comes to an access before it has started what meets there.
