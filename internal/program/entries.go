@@ -35,6 +35,7 @@ func (p *Program) findEntries(declared []Declared) {
 	for _, fn := range p.Funcs {
 		f.byShape(fn)
 	}
+	f.watchDomains()
 	for _, e := range f.found {
 		p.Entries = append(p.Entries, e)
 	}
@@ -226,21 +227,24 @@ func flatten(args []ssa.Value) []ssa.Value {
 func (f *finder) informer(site ssa.CallInstruction, row *kube.Call) {
 	for _, arg := range flatten(site.Common().Args) {
 		for _, fn := range f.p.FunctionsOf(arg) {
-			f.add(f.informerAt(fn, site))
+			f.add(f.informerAt(fn, site, row))
 		}
 		for _, t := range f.p.concreteTypes(arg) {
 			for _, name := range []string{"OnAdd", "OnUpdate", "OnDelete", "Create", "Update", "Delete", "Generic"} {
 				if m := f.method(t, name); m != nil {
-					f.add(f.informerAt(m, site))
+					f.add(f.informerAt(m, site, row))
 				}
 			}
 		}
 	}
 }
 
-func (f *finder) informerAt(fn *ssa.Function, site ssa.CallInstruction) *Entry {
+func (f *finder) informerAt(fn *ssa.Function, site ssa.CallInstruction, row *kube.Call) *Entry {
 	e := f.informerEntry(fn, site.Pos())
 	e.sites = []ssa.CallInstruction{site}
+	if ofWatch(row) {
+		e.watch = site.Parent()
+	}
 	return e
 }
 
@@ -298,6 +302,9 @@ func (f *finder) callback(key FieldKey, field *types.Var, fn *ssa.Function, stor
 		e := f.informerEntry(fn, pos)
 		if at, ok := store.Addr.(*ssa.FieldAddr); ok {
 			e.Group = at.X
+		}
+		if ofWatch(row) {
+			e.watch = store.Parent()
 		}
 		f.add(e)
 	}

@@ -48,6 +48,8 @@ type Entry struct {
 	command bool
 	// parallel is set where the project says that calls of it run at the same time.
 	parallel bool
+	// watch is the function that hands a callback to the watch of a controller; nil for what stands at an informer itself.
+	watch *ssa.Function
 	// sites are the calls that hand the entry to its framework, as far as they are seen.
 	sites []ssa.CallInstruction
 }
