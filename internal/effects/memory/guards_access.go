@@ -91,6 +91,9 @@ func (m *Memory) keep(a *Access) {
 		return
 	}
 	a.Held = m.Locks.Held(a.At)
+	if a.Inner != nil {
+		a.Held = append(a.Held, m.Locks.Held(a.Inner)...)
+	}
 	if m.accesses[a.Place] == nil {
 		m.places = append(m.places, a.Place)
 	}
@@ -222,7 +225,7 @@ func (m *Memory) at(addr ssa.Value, instr ssa.Instruction, write bool) []*Access
 	if index, ok := addr.(*ssa.IndexAddr); ok {
 		accesses := m.entries(index.X, instr, write)
 		for _, a := range accesses {
-			a.Own = ownIndex(index.Index)
+			a.Own = ownElement(index, instr)
 		}
 		return accesses
 	}

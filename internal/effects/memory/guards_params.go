@@ -37,7 +37,7 @@ func (u mapUse) more(other mapUse) mapUse {
 const paramDepth = 3
 
 // givenAccess lists the accesses to maps of variables that a call of own code makes by handing them on: to a helper, or to a
-// method of the map's own type. They happen under the locks that are held at the call.
+// method of the map's own type. They happen under the locks that are held at the call and in the helper.
 func (m *Memory) givenAccess(call *ssa.Call) []*Access {
 	var out []*Access
 	callees := m.Program.Static(call)
