@@ -112,14 +112,21 @@ func (d *duplicate) judge(pass *rule.Pass) *duplicate {
 			continue // it asks the server, and nothing shows that a second replica reconciles at the same time
 		}
 		if look.Fresh == program.Cached || d.domain == program.EveryReplica {
-			if d.domain == program.LeaderOnly && pass.Effects.Expects(look, d.story) {
-				return nil // it remembers what it created until the cache shows it
+			if d.domain == program.LeaderOnly && d.nextRunSees(pass, look) {
+				return nil
 			}
 			d.look = look
 			return d
 		}
 	}
 	return nil // nobody looks: each run is meant to create one; or who was asked is not known
+}
+
+// nextRunSees tells whether the next run of the leader can't miss what this one created: it remembers it or waits until the
+// cache shows it, or there is no next run.
+func (d *duplicate) nextRunSees(pass *rule.Pass, look effects.Existence) bool {
+	return pass.Effects.Expects(look, d.story) || pass.Effects.WaitsToSee(d.story, d.kind) ||
+		d.proof != nil && d.proof.Entry.Kind == program.EntryMain && pass.Program.RunsOnce(look.Read.Origin)
 }
 
 // looksFor collects the looks for objects of the kind that decide whether the write of a story happens: around the write
