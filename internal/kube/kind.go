@@ -191,7 +191,8 @@ func (k Kind) FixedList(path string) bool {
 	return false
 }
 
-// Alone reports whether only who owns an object of the kind writes a list of it: Kubernetes itself never does.
+// Alone reports whether only who owns an object of the kind writes a list of it: Kubernetes itself never does, or leaves it to the
+// one controller of its class.
 // Source: k8s.io/kubernetes/pkg/controller/statefulset, pkg/controller/daemon set no conditions; pkg/registry/core/service sets node
 // ports of the ports that it is given.
 func (k Kind) Alone(path string) bool {
@@ -202,7 +203,9 @@ func (k Kind) Alone(path string) bool {
 	case "StatefulSet", "DaemonSet":
 		return path == "Status.Conditions"
 	case "Service":
-		return path == "Spec.Ports"
+		return path == "Spec.Ports" || path == "Status.LoadBalancer.Ingress"
+	case "Ingress":
+		return path == "Status.LoadBalancer.Ingress"
 	}
 	return false
 }
