@@ -101,7 +101,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 // own adds a request that the function makes itself.
 func (w *versionWalk) own(fn *ssa.Function, ev *Event, v *versions) {
 	if sendsVersion(ev) && ev.Retry == nil && !callsItselfOnConflict(fn) {
-		for _, o := range w.sources(fn, ev) {
+		for _, o := range w.sent(fn, ev) {
 			v.sends = append(v.sends, versionUse{at: ev.At, object: o, write: ev})
 		}
 	}
@@ -149,10 +149,28 @@ func typeOfObject(o Object) types.Type {
 
 // sources returns the written object and those that it was copied from before, itself or over other copies.
 func (w *versionWalk) sources(fn *ssa.Function, write *Event) []Object {
-	same := []Object{write.Object}
+	return w.copied(fn, write, []Object{write.Object}, func(*Event) bool { return true })
+}
+
+// sent returns the objects whose version a request sends: the written object, or the base of a patch, and those that it was
+// copied from and has the version of still.
+func (w *versionWalk) sent(fn *ssa.Function, write *Event) []Object {
+	from := []Object{write.Object}
+	if write.Patch != nil && len(write.Base) == 1 {
+		from = []Object{{write.Base[0].Root, concat(write.Base[0].Base, write.Base[0].Path)}}
+	}
+	return w.copied(fn, write, from, func(made *Event) bool {
+		return !w.e.renewed(fn, versionUse{at: made.At, object: made.Object}, func(instr ssa.Instruction) bool {
+			return instr != made.At && instr != write.At && MayPrecede(made.At, instr) && MayPrecede(instr, write.At)
+		})
+	})
+}
+
+// copied adds to objects those that they were copied from before a request, by the copies that a test picks.
+func (w *versionWalk) copied(fn *ssa.Function, write *Event, same []Object, picked func(made *Event) bool) []Object {
 	for i := 0; i < len(same) && i < 12; i++ {
 		for _, ev := range w.e.events[fn] {
-			if ev.Kind != Copy || ev.Object != same[i] || !MayPrecede(ev.At, write.At) {
+			if ev.Kind != Copy || ev.Object != same[i] || !MayPrecede(ev.At, write.At) || !picked(ev) {
 				continue
 			}
 			if from := (Object{ev.From.Root, concat(ev.From.Base, ev.From.Path)}); !contains(same, from) {

@@ -192,78 +192,6 @@ func (w *Words) Key() string {
 	return w.Import("sigs.k8s.io/controller-runtime/pkg/client", "client") + ".ObjectKeyFromObject(" + w.Ref() + ")"
 }
 
-// Call is the call as it stands there, or its beginning where it is long.
-func (w *Words) Call() string {
-	if w.call == nil {
-		return "…"
-	}
-	if text := w.p.Source(w.call); len(text) <= longCall && !strings.Contains(text, "\n") {
-		return text
-	}
-	return w.p.Source(w.call.Fun) + "(…)"
-}
-
-// Results is how many results the call has.
-func (w *Words) Results() int {
-	if w.call == nil {
-		return 0
-	}
-	switch t := w.p.TypeOf(w.call).(type) {
-	case nil:
-		return 0
-	case *types.Tuple:
-		return t.Len()
-	}
-	return 1
-}
-
-// Only is the one argument of the call; "" where it has more, or none.
-func (w *Words) Only() string {
-	if w.call == nil || len(w.call.Args) != 1 {
-		return ""
-	}
-	return w.p.Source(w.call.Args[0])
-}
-
-// longCall is the longest call that a sketch repeats.
-const longCall = 120
-
-// With is the call with other arguments: put returns what stands in the place of one, or "" to leave it.
-func (w *Words) With(put func(arg ast.Expr, t types.Type) string) string {
-	if w.call == nil {
-		return "…"
-	}
-	args := make([]string, len(w.call.Args))
-	for i, arg := range w.call.Args {
-		if args[i] = put(arg, w.p.TypeOf(arg)); args[i] == "" {
-			args[i] = w.p.Source(arg)
-		}
-	}
-	return w.p.Source(w.call.Fun) + "(" + strings.Join(args, ", ") + ")"
-}
-
-// Through is the call through another client, with the same arguments.
-func (w *Words) Through(client string) string {
-	recv := w.receiver()
-	if recv == nil {
-		return client + ".…"
-	}
-	return client + strings.TrimPrefix(w.Call(), w.p.Source(recv))
-}
-
-// Instead is a call of another function with one more argument before those of the call; the same function where other is
-// empty.
-func (w *Words) Instead(other, first string) string {
-	if w.call == nil {
-		return cmp.Or(other, "…") + "(" + first + ", …)"
-	}
-	args := []string{first}
-	for _, arg := range w.call.Args {
-		args = append(args, w.p.Source(arg))
-	}
-	return cmp.Or(other, w.p.Source(w.call.Fun)) + "(" + strings.Join(args, ", ") + ")"
-}
-
 // Statement is the simple statement at the place, in one line; "" where that is none.
 func (w *Words) Statement() string {
 	for _, n := range w.p.Enclosing(w.at) {
@@ -364,6 +292,24 @@ func (w *Words) Defined() string {
 	return ""
 }
 
+// Assigned is what the statement at the place sets, where it sets one thing; of an element of a literal, its value; else "".
+func (w *Words) Assigned() string {
+	for _, n := range w.p.Enclosing(w.at) {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			return w.brief(n.Value, longCall)
+		case *ast.AssignStmt:
+			if len(n.Lhs) == 1 && len(n.Rhs) == 1 {
+				return w.brief(n.Rhs[0], longCall)
+			}
+			return ""
+		case ast.Stmt, *ast.FuncLit:
+			return ""
+		}
+	}
+	return ""
+}
+
 // Received is the channel that the statement at the place receives from.
 func (w *Words) Received() string {
 	found := ""
@@ -391,14 +337,14 @@ func (w *Words) Received() string {
 	return "events"
 }
 
-// Condition is what the if statement around the place asks.
+// Condition is what the if statement around the place asks; "" where there is none.
 func (w *Words) Condition() string {
 	for _, n := range w.p.Enclosing(w.at) {
 		if test, ok := n.(*ast.IfStmt); ok {
 			return w.p.Source(test.Cond)
 		}
 	}
-	return "…"
+	return ""
 }
 
 // header tells whether a statement is part of another one's first line, such as if err := f(); err != nil.

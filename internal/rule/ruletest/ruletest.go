@@ -11,7 +11,7 @@
 // and every other finding of the rule fails the test: silence is asserted everywhere. Cases called silent_* and trap_*
 // hold what a naive rule would tell and this one must not; a trap may hold a want as well. A fixture whose comment has a
 // line "strict" runs the checklist to the letter. Where a finding carries edits, they are applied, and the result must
-// type-check and be free of the finding; one with a line "by hand" leaves all fixes to people.
+// type-check, be free of the finding, and have no new one of any rule; one with a line "by hand" leaves all fixes to people.
 package ruletest
 
 import (
@@ -39,8 +39,8 @@ import (
 const modulePath = "example.com/fixture"
 
 // Run tests every rule on the fixtures below testdata, and demands for each a page, a case that speaks, one that is
-// silent and a trap.
-func Run(t *testing.T, rules []*rule.Rule) {
+// silent and a trap. all are the rules that look at what is left after a fix.
+func Run(t *testing.T, rules, all []*rule.Rule) {
 	t.Helper()
 	cases := read(t, rules)
 	code := loadCases(t, cases)
@@ -53,9 +53,11 @@ func Run(t *testing.T, rules []*rule.Rule) {
 					continue
 				}
 				t.Run(c.name, func(t *testing.T) {
-					found := c.review(t, code)
+					p, e := c.build(t, code)
+					found := rule.Run(c.rule, p, e, c.strict)
 					c.compare(t, found)
 					if fixed := c.repair(t, found); fixed != nil {
+						fixed.before = slices.DeleteFunc(c.reviewAll(all, p, e), func(f finding.Finding) bool { return f.Rule == r.ID && len(f.Fix.Edits) > 0 })
 						repaired = append(repaired, fixed)
 					}
 				})
@@ -67,7 +69,7 @@ func Run(t *testing.T, rules []*rule.Rule) {
 	}
 	code = loadCases(t, repaired)
 	for _, c := range repaired {
-		t.Run("fixed_"+c.name, func(t *testing.T) { c.checkRepaired(t, code) })
+		t.Run("fixed_"+c.name, func(t *testing.T) { c.checkRepaired(t, code, all) })
 	}
 }
 
@@ -104,8 +106,8 @@ type fixture struct {
 	byHand bool
 	files  map[string]string
 	wants  []want
-	// before counts the findings of a repaired case that had edits, and those that had none.
-	withEdits, without int
+	// before are the findings that a repaired case may keep: all but those that were repaired.
+	before []finding.Finding
 }
 
 type want struct {
@@ -295,14 +297,25 @@ func (c *fixture) part(code *load.Code) *load.Code {
 	return mine
 }
 
-// review runs the case's rule twice, and demands the same findings both times.
-func (c *fixture) review(t *testing.T, code *load.Code) []finding.Finding {
+// build makes the case's program and what its functions do.
+func (c *fixture) build(t *testing.T, code *load.Code) (*program.Program, *effects.Effects) {
 	t.Helper()
 	p := program.Build(c.part(code))
 	for _, e := range p.Errors {
 		t.Errorf("%s: %s", e.Package, e.Msg)
 	}
-	return rule.Run(c.rule, p, effects.Build(p), c.strict)
+	return p, effects.Build(p)
+}
+
+// reviewAll runs all rules on the case's program: those that a user runs who chose the case's own rule to the letter or not.
+func (c *fixture) reviewAll(all []*rule.Rule, p *program.Program, e *effects.Effects) []finding.Finding {
+	var found []finding.Finding
+	for _, r := range all {
+		if r.Check != nil && (c.strict || !r.Strict) {
+			found = append(found, rule.Run(r, p, e, c.strict)...)
+		}
+	}
+	return found
 }
 
 // compare matches findings with wants, one to one.
@@ -342,15 +355,13 @@ func (c *fixture) repair(t *testing.T, found []finding.Finding) *fixture {
 				t.Errorf("%s:%d: a finding needs a fix: a description, and edits or a sketch", f.File, f.Line)
 			}
 			if names, ok := strangers(f.Fix.Sketch, slices.Collect(maps.Values(c.files))); !ok || len(names) > 0 {
-				t.Errorf("%s:%d: the sketch is no Go (%t), or has names that the code does not have: %q\n%s", f.File, f.Line, !ok, names, f.Fix.Sketch)
+				t.Errorf("%s:%d: the sketch is no Go or leaves something out (%t), or has names that the code does not have: %q\n%s", f.File, f.Line, !ok, names, f.Fix.Sketch)
 			}
-			fixed.without++
 			continue
 		}
 		if c.byHand {
 			t.Errorf("%s:%d: a fix that is not certain: %v", f.File, f.Line, f.Fix.Edits)
 		}
-		fixed.withEdits++
 		for _, e := range f.Fix.Edits {
 			if !slices.Contains(edits, e) {
 				edits = append(edits, e)
@@ -371,14 +382,23 @@ func (c *fixture) repair(t *testing.T, found []finding.Finding) *fixture {
 	return fixed
 }
 
-// checkRepaired demands that a repaired case has lost the findings that had edits and gained none.
-func (c *fixture) checkRepaired(t *testing.T, code *load.Code) {
+// checkRepaired demands that a repaired case has lost the findings that had edits, and that no rule tells more of a function
+// than before.
+func (c *fixture) checkRepaired(t *testing.T, code *load.Code, all []*rule.Rule) {
 	t.Helper()
-	left := c.review(t, code)
-	if len(left) > c.without {
-		for _, f := range left {
-			t.Errorf("%s.txtar: still told after the fix, at %s:%d: %s", c.name, f.File, f.Line, f.Message)
+	type place struct{ rule, function string }
+	may := make(map[place]int)
+	for _, f := range c.before {
+		may[place{f.Rule, f.Function}]++
+	}
+	p, e := c.build(t, code)
+	for _, f := range c.reviewAll(all, p, e) {
+		at := place{f.Rule, f.Function}
+		if may[at]--; may[at] < 0 {
+			t.Errorf("%s.txtar: told after the fix, at %s:%d: %s: %s", c.name, f.File, f.Line, f.Rule, f.Message)
 		}
+	}
+	if t.Failed() {
 		for _, name := range slices.Sorted(maps.Keys(c.files)) {
 			t.Log(fmt.Sprintf("-- %s --\n%s", name, c.files[name]))
 		}

@@ -15,20 +15,22 @@ import (
 // forms are what a sketch can be: statements, declarations, or elements of a composite literal.
 var forms = []string{"package p\nfunc _() {\n%\n}\n", "package p\n%\n", "package p\nvar _ = T{\n%\n}\n", "package p\ntype _ struct {\n%\n}\n"}
 
-// comment is a comment of a sketch, explained the names that it says the meaning of: "live: the manager's reader".
+// comment is a comment of a sketch, explained the names that it says the meaning of: "live: the manager's reader";
+// elision are the dots that stand for what a reader would have to guess.
 var (
 	comment   = regexp.MustCompile(`//.*`)
 	explained = regexp.MustCompile(`\b(\w+): `)
+	elision   = regexp.MustCompile(`…|//.*\.\.\.`)
 )
 
 // strangers returns the names of a sketch that its reader does not know: neither the code has them, nor the sketch itself
-// says what they are. ok is false where the sketch is no Go.
+// says what they are. ok is false where the sketch is no Go, or leaves something out.
 func strangers(sketch string, code []string) (names []string, ok bool) {
-	file := parseSketch(strings.ReplaceAll(sketch, "…", "elided"))
-	if file == nil {
+	file := parseSketch(sketch)
+	if file == nil || elision.MatchString(sketch) {
 		return nil, false
 	}
-	known := map[string]bool{"elided": true, "_": true, "T": true, "p": true}
+	known := map[string]bool{"_": true, "T": true, "p": true}
 	for _, line := range comment.FindAllString(sketch, -1) {
 		for _, m := range explained.FindAllStringSubmatch(line, -1) {
 			known[m[1]] = true
@@ -104,7 +106,7 @@ func declare(known map[string]bool, names []ast.Expr) {
 // isPackage tells whether a name is that of a package that sketches use, whether the file imports it or not.
 func isPackage(name string) bool {
 	return slices.Contains([]string{
-		"apierrors", "backoff", "client", "context", "controllerutil", "ctrl", "errgroup", "errors", "fmt", "grpc", "http", "manager", "maps", "meta", "metav1", "os", "retry",
+		"apierrors", "backoff", "client", "context", "controllerutil", "ctrl", "errgroup", "errors", "fmt", "grpc", "http", "manager", "maps", "meta", "metav1", "os", "reflect", "retry",
 		"signal", "slices", "sync", "syscall", "time", "types", "wait", "math", "filepath", "atomic", "log",
 	}, name)
 }

@@ -139,8 +139,8 @@ func importsTime(p *program.Program, pos token.Pos) bool {
 // differenceText is the difference as the code has it.
 func differenceText(pass *rule.Pass, w effects.Wait) string {
 	if at, ok := w.Difference.(ssa.Instruction); ok {
-		if call := pass.Words(at).Call(); call != "…" {
-			return call
+		if w := pass.Words(at); w.Results() > 0 {
+			return w.Call()
 		}
 	}
 	return "remaining"

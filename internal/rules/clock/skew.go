@@ -3,6 +3,7 @@
 package clock
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -42,7 +43,7 @@ func checkSkew(pass *rule.Pass) {
 		r.Scenario = skewScenario(r, pair, stored)
 		r.Fix = rule.Fix{Description: "Allow for the difference of clocks, or measure from a local observation as client-go's leader election does.", Sketch: "const skew = 2 * time.Second // what clocks may differ by\n// and in the comparison: .Add(skew) on " + stored.Stored}
 		if pair.SinceStart() {
-			r.Fix = rule.Fix{Description: "Remember which objects were there at the start, by UID, and compare with these.", Sketch: pass.WordsAt(r.Func, r.Pos).Fill("known := map[types.UID]bool{} // filled from the first list\n// in place of $cond:\nif !known[obj.GetUID()] { // obj: the one that has the CreationTimestamp\n}", "cond", pass.WordsAt(r.Func, r.Pos).Condition())}
+			r.Fix = rule.Fix{Description: "Remember which objects were there at the start, by UID, and compare with these.", Sketch: pass.WordsAt(r.Func, r.Pos).Fill("known := map[types.UID]bool{} // filled from the first list\n// in place of $cond:\nif !known[obj.GetUID()] { // obj: the one that has the CreationTimestamp\n}", "cond", cmp.Or(pass.WordsAt(r.Func, r.Pos).Condition(), pass.WordsAt(r.Func, r.Pos).Line()))}
 		}
 		pass.Report(r)
 	}

@@ -37,7 +37,7 @@ var zeroed = map[string]struct {
 	reason   string
 	sketch   string
 }{
-	"ConnectParams.Backoff": {"the back-off of gRPC is replaced by one of zero, and a connection that fails is tried again without a pause", finding.Medium, "it needs a server that is away", "grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: …}"},
+	"ConnectParams.Backoff": {"the back-off of gRPC is replaced by one of zero, and a connection that fails is tried again without a pause", finding.Medium, "it needs a server that is away", "grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 20 * time.Second}"},
 	"Backoff.Steps":         {"it allows no attempt at all: the function is never called", finding.High, "it is the same each time", "wait.Backoff{Steps: 5, Duration: 10 * time.Millisecond, Factor: 2}"},
 	"Backoff.Duration":      {"there is no pause between the attempts", finding.Medium, "the attempts are over before anything can have changed", "wait.Backoff{Steps: 5, Duration: 10 * time.Millisecond, Factor: 2}"},
 }

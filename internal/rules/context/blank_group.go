@@ -42,7 +42,7 @@ func reportBlankGroup(pass *rule.Pass, g effects.LostGroup) {
 		},
 		Fix: rule.Fix{
 			Description: "look at the group's context in its goroutines",
-			Sketch:      pass.Words(g.Wait).Fill("$c.Go(func() error {\n\tif err := groupCtx.Err(); err != nil { // groupCtx: the second result of $made\n\t\treturn err\n\t}\n\t// …\n})", "made", pass.Words(g.Made).Call()),
+			Sketch:      pass.Words(g.Wait).Fill("$c.Go(func() error {\n\tif err := groupCtx.Err(); err != nil { // groupCtx: the second result of $made\n\t\treturn err\n\t}\n\t// what the goroutine does\n})", "made", pass.Words(g.Made).Call()),
 		},
 	})
 }

@@ -49,6 +49,6 @@ func reportPile(pass *rule.Pass, fn *ssa.Function, pile effects.ContextPile) {
 		About:   "context", Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: fn, Pos: at, Message: "deferred here, in the loop"}},
 		Fix: rule.Fix{Description: "cancel it at the end of the round, or give each round a function of its own",
-			Sketch: pass.Words(pile.Defer).Fill("func() {\n\t$made\n\tdefer $call\n\t// … the round …\n}()", "made", pass.Words(pile.Made).Line())},
+			Sketch: pass.Words(pile.Defer).Fill("func() {\n\t$made\n\tdefer $call\n\t// the rest of the round\n}()", "made", pass.Words(pile.Made).Line())},
 	})
 }

@@ -33,6 +33,6 @@ func judgePile(pass *rule.Pass, fn *ssa.Function, r effects.Resource) {
 		About: r.What, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Related: []rule.Related{{Func: fn, Pos: at, Message: "deferred here, in the loop"}},
 		Fix: rule.Fix{Description: "give each round a function of its own",
-			Sketch: "func() {\n\t" + pass.Words(r.Site).Line() + "\n\tdefer " + named(p, r) + "." + r.Stop + "()\n\t// … the round …\n}()"},
+			Sketch: "func() {\n\t" + pass.Words(r.Site).Line() + "\n\tdefer " + named(p, r) + "." + r.Stop + "()\n\t// the rest of the round\n}()"},
 	})
 }

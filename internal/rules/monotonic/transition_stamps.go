@@ -77,5 +77,6 @@ func stampSketch(pass *rule.Pass, fn *ssa.Function, pos token.Pos) string {
 func stampChanged(pass *rule.Pass, st effects.StampedAlways) string {
 	fn := st.Stamp.Parent()
 	set, stamp := pass.WordsAt(fn, effects.Position(st.Status)), pass.WordsAt(fn, effects.Position(st.Stamp))
-	return "// before " + set.Line() + "\nif " + cmp.Or(set.Holder("Status"), "condition") + ".Status != … { // the new status\n\t" + stamp.Line() + "\n}"
+	status := cmp.Or(set.Assigned(), "status")
+	return "// before " + set.Line() + "\nif " + cmp.Or(set.Holder("Status"), "condition") + ".Status != " + status + " {\n\t" + stamp.Line() + "\n}"
 }

@@ -4,7 +4,9 @@ package mutex
 
 import (
 	"fmt"
+	"go/ast"
 	"go/types"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/effects/memory"
@@ -92,6 +94,10 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 	if !matters(p, c) {
 		severity, reason = finding.Medium, "both fill the entry: the second replaces what the first has given away"
 	}
+	tested, why := askedAgain(p, c), "asked again: somebody may have been faster"
+	if tested == "unchanged" {
+		why += fmt.Sprintf("; unchanged: what line %d tests", p.Program.Fset.Position(siteOf(c.Check.At)).Line)
+	}
 	where, proof := domain(p, c.Act.At)
 	p.Report(rule.Report{
 		Func: fn, Pos: siteOf(c.Act.At), About: name,
@@ -106,11 +112,52 @@ func tellStale(p *rule.Pass, c memory.StaleCheck) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "test again after the lock was taken for the write",
-			Sketch: p.WordsAt(fn, siteOf(c.Act.At)).Fill("$lock.$mode()\nif $tested { // asked again: somebody may have been faster\n\t$write\n}\n$lock.$unlock()",
+			Sketch: p.WordsAt(fn, siteOf(c.Act.At)).Fill("$lock.$mode()\nif $tested { // $why\n\t$write\n}\n$lock.$unlock()",
 				"lock", spelled(p, c.Second), "mode", fmt.Sprint(c.Second.Mode), "unlock", unlockOf(c.Second.Mode),
-				"tested", p.WordsAt(c.Check.Func(), siteOf(c.Check.At)).Condition(), "write", p.WordsAt(fn, siteOf(c.Act.At)).Line()),
+				"tested", tested, "why", why, "write", p.WordsAt(fn, siteOf(c.Act.At)).Line()),
 		},
 	})
+}
+
+// askedAgain tests again what was tested before: the entry of a map by the key that is written, else by the condition itself;
+// "unchanged" where there is none to repeat.
+func askedAgain(p *rule.Pass, c memory.StaleCheck) string {
+	for _, n := range p.Program.Enclosing(siteOf(c.Act.At)) {
+		set, ok := n.(*ast.AssignStmt)
+		if !ok || len(set.Lhs) != 1 || !c.Act.Map() {
+			continue
+		}
+		if at, ok := set.Lhs[0].(*ast.IndexExpr); ok {
+			if onlyKnown(c) {
+				return "_, known := " + p.Program.Source(at) + "; known"
+			}
+			return "_, known := " + p.Program.Source(at) + "; !known"
+		}
+	}
+	if tested := p.WordsAt(c.Check.Func(), siteOf(c.Check.At)).Condition(); tested != "" && !strings.Contains(tested, "\n") {
+		return tested
+	}
+	return "unchanged"
+}
+
+// onlyKnown tells whether the write comes only where the map had the entry.
+func onlyKnown(c memory.StaleCheck) bool {
+	look, ok := c.Check.At.(*ssa.Lookup)
+	if !ok || c.Check.Func() != c.Act.Func() || look.Referrers() == nil {
+		return false
+	}
+	for _, ref := range *look.Referrers() {
+		found, ok := ref.(*ssa.Extract)
+		if !ok || found.Index != 1 {
+			continue
+		}
+		for _, use := range *found.Referrers() {
+			if test, ok := use.(*ssa.If); ok && test.Block().Succs[0].Dominates(c.Act.At.Block()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // matters tells whether it makes a difference that two goroutines act: what is replaced is to be closed or was given away

@@ -63,7 +63,7 @@ func tellDeferred(p *rule.Pass, fn *ssa.Function, d *ssa.Defer, h memory.Holding
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "put the body of the loop into a function, or unlock at the end of each round",
-			Sketch:      fmt.Sprintf("func() {\n\t%[1]s.%[2]s()\n\tdefer %[1]s.%[3]s()\n\t// … the round …\n}()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
+			Sketch:      fmt.Sprintf("func() {\n\t%[1]s.%[2]s()\n\tdefer %[1]s.%[3]s()\n\t// the rest of the round\n}()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
 		},
 	})
 }

@@ -217,7 +217,7 @@ func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction, many bool) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "call first and take the lock for the result, or copy what the call needs and let go of the lock",
-			Sketch:      fmt.Sprintf("%[1]s // without %[2]s\n%[2]s.%[3]s()\n// … what needs the lock, of what came back …\n%[2]s.%[4]s()", p.WordsAt(r.fn, siteOf(at)).Line(), spelled(p, r.held), r.held.Mode, unlockOf(r.held.Mode)),
+			Sketch:      fmt.Sprintf("%[1]s // without %[2]s\n%[2]s.%[3]s()\n// what needs the lock, of what came back\n%[2]s.%[4]s()", p.WordsAt(r.fn, siteOf(at)).Line(), spelled(p, r.held), r.held.Mode, unlockOf(r.held.Mode)),
 		},
 	})
 }

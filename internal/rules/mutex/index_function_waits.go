@@ -4,6 +4,8 @@ package mutex
 
 import (
 	"fmt"
+	"go/ast"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects/memory"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -49,6 +51,19 @@ func firstRemote(p *rule.Pass, fn *ssa.Function) *memory.Block {
 	return nil
 }
 
+// fromObjectAlone is the index function as it is declared, with keys that the object has.
+func fromObjectAlone(p *rule.Pass, fn *ssa.Function) string {
+	head := "func(obj any) ([]string, error)"
+	switch syntax := fn.Syntax().(type) {
+	case *ast.FuncLit:
+		head = p.Program.Source(syntax.Type)
+	case *ast.FuncDecl:
+		head = p.Program.Source(&ast.FuncDecl{Recv: syntax.Recv, Name: syntax.Name, Type: syntax.Type})
+	}
+	keys := p.WordsIn(fn).Return("nil")
+	return head + " {\n\t" + strings.Replace(keys, "return nil", "return []string{key}", 1) + " // key: computed from the object alone\n}"
+}
+
 func tellIndex(p *rule.Pass, index program.Index, block *memory.Block) {
 	at := block.At
 	if block.Call != nil {
@@ -77,7 +92,7 @@ func tellIndex(p *rule.Pass, index program.Index, block *memory.Block) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "compute the keys from the object alone, and do the rest in the reconciler",
-			Sketch:      "func(obj any) ([]string, error) {\n\treturn []string{…}, nil // of obj only\n}",
+			Sketch:      fromObjectAlone(p, index.Func),
 		},
 	})
 }

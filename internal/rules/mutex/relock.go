@@ -169,7 +169,7 @@ func relockFix(p *rule.Pass, fn *ssa.Function, h memory.Holding, site ssa.CallIn
 	if len(again.Path()) == 0 {
 		return rule.Fix{
 			Description: "unlock on every path before the lock is taken again",
-			Sketch:      fmt.Sprintf("%[1]s.%[2]s()\n// … on every path that leads to the next %[2]s:\n%[1]s.%[3]s()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
+			Sketch:      fmt.Sprintf("%[1]s.%[2]s()\n// on every path that leads to the next %[2]s:\n%[1]s.%[3]s()", spelled(p, h), h.Mode, unlockOf(h.Mode)),
 		}
 	}
 	callee := program.Name(again.Site.Parent())

@@ -4,7 +4,6 @@ package mutex
 
 import (
 	"fmt"
-	"go/token"
 	"go/types"
 	"strings"
 
@@ -28,14 +27,17 @@ func spelledAt(p *rule.Pass, at ssa.Instruction, name string) string {
 	return types.ExprString(sel.X)
 }
 
-// guarded puts the statement at a place under a lock.
-func guarded(p *rule.Pass, pos token.Pos, fn *ssa.Function, lock, take, free, place string) string {
-	line := p.WordsAt(fn, pos).Statement()
+// guarded puts the statement of an access under a lock. Of the head of another statement, what it reads is read before.
+func guarded(p *rule.Pass, a *memory.Access, lock, take, free string) string {
+	w := p.WordsAt(a.Func(), siteOf(a.At))
+	line, field := w.Statement(), lastName(a.Place.String())
 	switch {
 	case strings.HasPrefix(line, "return"):
 		return fmt.Sprintf("%[1]s.%[2]s()\ndefer %[1]s.%[3]s()\n%[4]s", lock, take, free, line)
+	case line == "" && !a.Write && w.Selected(field) != field:
+		line = fmt.Sprintf("%s := %s // in its place below", field, w.Selected(field))
 	case line == "":
-		line = "// … " + place + " …"
+		line = "// what touches " + a.Place.String()
 	}
 	return fmt.Sprintf("%[1]s.%[2]s()\n%[4]s\n%[1]s.%[3]s()", lock, take, free, line)
 }
@@ -52,7 +54,7 @@ func newLock(p *rule.Pass, a *memory.Access) string {
 	if a.Place.Type == nil {
 		lock := field + "Mu"
 		return fmt.Sprintf("var %[1]s %[2]s.Mutex // beside %[3]s\n\n", lock, w.Import("sync", "sync"), field) +
-			guarded(p, siteOf(a.At), a.Func(), lock, "Lock", "Unlock", a.Place.String())
+			guarded(p, a, lock, "Lock", "Unlock")
 	}
 	lock := "mu"
 	if obj, _, _ := types.LookupFieldOrMethod(a.Place.Type, true, a.Place.Type.Obj().Pkg(), lock); obj != nil {
@@ -60,5 +62,5 @@ func newLock(p *rule.Pass, a *memory.Access) string {
 	}
 	holder := strings.TrimSuffix(w.Selected(field), field)
 	return fmt.Sprintf("// in the type %[3]s: %[1]s %[2]s.Mutex, which guards %[4]s\n", lock, w.Import("sync", "sync"), a.Place.Type.Obj().Name(), field) +
-		guarded(p, siteOf(a.At), a.Func(), holder+lock, "Lock", "Unlock", a.Place.String())
+		guarded(p, a, holder+lock, "Lock", "Unlock")
 }

@@ -383,7 +383,7 @@ func guardFix(p *rule.Pass, u *memory.Unguarded) rule.Fix {
 	}
 	return rule.Fix{
 		Description: fmt.Sprintf("hold %s around the access in %s", u.Guard, program.Name(u.Access.Func())),
-		Sketch:      guarded(p, siteOf(u.Access.At), u.Access.Func(), guardSpelled(p, u), lock, unlock, u.Access.Place.String()),
+		Sketch:      guarded(p, u.Access, guardSpelled(p, u), lock, unlock),
 	}
 }
 

@@ -119,7 +119,7 @@ func tellReadWrite(p *rule.Pass, a, other *memory.Access, lock memory.Holding) {
 		Domain:  where, Proof: proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "take the write lock",
-			Sketch:      guarded(p, siteOf(a.At), a.Func(), spelled(p, lock), "Lock", "Unlock", a.Place.String()),
+			Sketch:      guarded(p, a, spelled(p, lock), "Lock", "Unlock"),
 		},
 	}
 	if edits := writeLocked(p, a.Func(), lock); edits != nil {

@@ -45,7 +45,7 @@ func checkUnforcedApply(pass *rule.Pass) {
 			r.Reason = "both writers are part of this program"
 		}
 		r.Fix = rule.Fix{Description: "Force what this controller owns, or leave the field to others.", Sketch: "client.ForceOwnership"}
-		if edits := forceEdits(pass, c.Site()); edits != nil {
+		if edits := forceEdits(pass, c.Site()); edits != nil && other == nil { // one of two must give way: which one, people know
 			r.Fix = rule.Fix{Description: r.Fix.Description, Edits: edits}
 		}
 		pass.Report(r)

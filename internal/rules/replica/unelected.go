@@ -4,6 +4,7 @@ package replica
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -128,7 +129,7 @@ func reportUnelected(pass *rule.Pass, m *program.Manager, found []writing, repli
 		About:   "manager", Domain: program.EveryReplica, Proof: first.proof,
 		Related:  related,
 		Scenario: bothWork(m, first),
-		Fix:      electionFix(m),
+		Fix:      electionFix(pass, m),
 	})
 }
 
@@ -150,7 +151,22 @@ func bothWork(m *program.Manager, w writing) *rule.Scenario {
 	return s
 }
 
-func electionFix(m *program.Manager) rule.Fix {
+// leaseName is a name for the lease of a program: that of its directory.
+func leaseName(pass *rule.Pass, m *program.Manager) string {
+	dir := ""
+	if pkg := pass.Program.Package(m.Site.Parent()); pkg != nil {
+		dir = pkg.Path
+	}
+	for dir != "" && slices.Contains([]string{"app", "cmd", "internal", "main", "manager", "pkg"}, path.Base(dir)) {
+		dir = strings.TrimSuffix(strings.TrimSuffix(dir, path.Base(dir)), "/")
+	}
+	if dir == "" {
+		return "leader"
+	}
+	return path.Base(dir) + "-leader"
+}
+
+func electionFix(pass *rule.Pass, m *program.Manager) rule.Fix {
 	if m.Flag != "" {
 		return rule.Fix{
 			Description: "switch leader election on by default, or pass the flag in the manifests",
@@ -159,6 +175,6 @@ func electionFix(m *program.Manager) rule.Fix {
 	}
 	return rule.Fix{
 		Description: "switch leader election on",
-		Sketch:      "ctrl.Options{\n\tLeaderElection:   true,\n\tLeaderElectionID: \"…\", // one for each program\n}",
+		Sketch:      pass.Words(m.Site).Fill("$ctrl.Options{\n\tLeaderElection:   true,\n\tLeaderElectionID: \"$id\", // one for each program\n}", "id", leaseName(pass, m)),
 	}
 }

@@ -52,6 +52,6 @@ func checkWhole(pass *rule.Pass, fn *ssa.Function, set *effects.Event) {
 		},
 		Scenario: s,
 		Fix: rule.Fix{Description: "Write the status on the version that it was computed from, or set the changed fields only.",
-			Sketch: pass.Words(fresh.Origin).Fill("// in place of the whole $path, what was computed:\n$obj.$path.… = …", "path", set.Path)},
+			Sketch: pass.Words(fresh.Origin).Fill("// in place of $stmt:\n$obj.$path.Field = computed // Field: each one that was computed before; computed: its new value", "path", set.Path, "stmt", pass.Words(set.Origin).Line())},
 	})
 }

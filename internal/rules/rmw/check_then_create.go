@@ -214,6 +214,6 @@ func twoCreates(d *duplicate, kind, from string) *rule.Scenario {
 
 // nameSketch shows the create with a name of its own and the error that the second one gets.
 func nameSketch(pass *rule.Pass, d *duplicate) string {
-	return pass.Words(d.site).Fill("$obj.GenerateName, $obj.Name = \"\", … // the same for the same cause, such as its UID\n" +
+	return pass.Words(d.site).Fill("$obj.GenerateName, $obj.Name = \"\", name // name: the same for the same cause, such as its UID\n" +
 		"if err := $call; err != nil && !$apierrors.IsAlreadyExists(err) {\n\t$return\n}")
 }

@@ -158,8 +158,8 @@ func reportIgnored(pass *rule.Pass, row *effects.Entry, s *effects.Story, read, 
 		Scenario: sc,
 		Fix: rule.Fix{
 			Description: "Write the object that the decision was taken on, so that a change in between is a conflict; or decide again on the fresh one.",
-			Sketch: pass.Words(row.Site).Fill("if $obj.$path != … { // what the decision was taken on\n\t$return // decided meanwhile\n}\n$stmt",
-				"obj", pass.Holder(change), "path", change.Path, "return", pass.Words(change.Origin).Return("nil"), "stmt", pass.Words(change.Origin).Statement()),
+			Sketch: pass.Words(row.Site).Fill("if $changed { // was: what the decision was taken on\n\t$return // decided meanwhile\n}\n$stmt",
+				"changed", isAnother(pass.Holder(change)+"."+change.Path, change.Type), "return", pass.Words(change.Origin).Return("nil"), "stmt", pass.Words(change.Origin).Statement()),
 		},
 	})
 }

@@ -3,6 +3,7 @@
 package rmw
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -61,7 +62,7 @@ func reportLateFinalizer(pass *rule.Pass, late effects.LateFinalizer) {
 		Fix: rule.Fix{
 			Description: "Ask first, and add the finalizer only to an object that is not being deleted.",
 			Sketch: pass.WordsAt(fn, asked).Fill("if $cond {\n\t// as it stands at line $line, but before the finalizer is added\n}\n$add",
-				"cond", pass.WordsAt(fn, asked).Condition(), "line", fmt.Sprint(line), "add", pass.Words(late.Added.At).Statement()),
+				"cond", cmp.Or(pass.WordsAt(fn, asked).Condition(), "!"+pass.Words(late.Added.At).Object()+".GetDeletionTimestamp().IsZero()"), "line", fmt.Sprint(line), "add", pass.Words(late.Added.At).Statement()),
 		},
 	})
 }

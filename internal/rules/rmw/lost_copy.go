@@ -3,7 +3,10 @@
 package rmw
 
 import (
+	"cmp"
 	"fmt"
+	"go/ast"
+	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
 	"github.com/replicavet/replicavet/internal/finding"
@@ -30,11 +33,11 @@ func checkLostCopy(pass *rule.Pass) {
 	}
 }
 
-// copyOf says what the copy is one of, how a sketch keeps the change, and what stays as it was.
-var copyOf = map[string]struct{ what, stays, sketch string }{
-	"map":      {"an element of a map", "the element in the map", "all[key] = item // all: the map; item: the changed copy"},
-	"list":     {"an element of a list", "the element in the list", "item := &all[i] // all: the list; i: the index"},
-	"receiver": {"its receiver", "the caller's value", "func (r *T) … // T: the type: a pointer receiver changes what it is called on"},
+// copyOf says what the copy is one of, and what stays as it was.
+var copyOf = map[string]struct{ what, stays string }{
+	"map":      {"an element of a map", "the element in the map"},
+	"list":     {"an element of a list", "the element in the list"},
+	"receiver": {"its receiver", "the caller's value"},
 }
 
 func reportLostCopy(pass *rule.Pass, l effects.LostCopy) {
@@ -53,6 +56,44 @@ func reportLostCopy(pass *rule.Pass, l effects.LostCopy) {
 		About:   l.Field, Domain: where.Domain, Proof: where.Proof,
 		Related:  []rule.Related{{Func: fn, Pos: copied, Message: "the copy is made here"}},
 		Scenario: s,
-		Fix:      rule.Fix{Description: "Store the changed copy, or change the original.", Sketch: of.sketch},
+		Fix:      rule.Fix{Description: "Store the changed copy, or change the original.", Sketch: keepSketch(pass, l)},
 	})
+}
+
+// keepSketch shows how the change is kept: the copy is stored, or the original changed.
+func keepSketch(pass *rule.Pass, l effects.LostCopy) string {
+	if l.Of == "receiver" {
+		return byPointer(pass, l)
+	}
+	item, all, key := cmp.Or(pass.Name(l.Copied.Addr), "item"), "", ""
+	for _, n := range pass.Program.Enclosing(effects.Position(l.Copied)) {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			if at, ok := ast.Unparen(n.Rhs[0]).(*ast.IndexExpr); ok && all == "" {
+				all, key = pass.Program.Source(at.X), pass.Program.Source(at.Index)
+			}
+		case *ast.RangeStmt:
+			if all == "" {
+				all = pass.Program.Source(n.X)
+				if id, ok := n.Key.(*ast.Ident); ok && id.Name != "_" {
+					key = id.Name
+				}
+			}
+		}
+	}
+	if l.Of == "map" {
+		return fmt.Sprintf("%s[%s] = %s // behind the change", cmp.Or(all, "all"), cmp.Or(key, "key"), item)
+	}
+	return fmt.Sprintf("%s := &%s[%s] // the element itself", item, cmp.Or(all, "all"), cmp.Or(key, "i"))
+}
+
+// byPointer declares the method for a pointer, so that it changes what it is called on.
+func byPointer(pass *rule.Pass, l effects.LostCopy) string {
+	decl, ok := l.Change.Parent().Syntax().(*ast.FuncDecl)
+	if !ok || len(decl.Recv.List[0].Names) == 0 {
+		return "// declare the method for a pointer"
+	}
+	recv := decl.Recv.List[0]
+	return fmt.Sprintf("func (%s *%s) %s%s // changes what it is called on", recv.Names[0].Name, pass.Program.Source(recv.Type), decl.Name.Name,
+		strings.TrimPrefix(pass.Program.Source(decl.Type), "func"))
 }

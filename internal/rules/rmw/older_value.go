@@ -3,7 +3,9 @@
 package rmw
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/replicavet/replicavet/internal/effects"
@@ -88,6 +90,18 @@ func reportOlder(pass *rule.Pass, v effects.OlderValue, c contest) {
 		Message: fmt.Sprintf("%s of %s %s, and is put onto the newer state without looking at it; what changed in between is undone under the newest resourceVersion", ch.Path, kind, what),
 		About:   kind + " " + ch.Path, Domain: c.domain, Proof: c.proof, Related: related, Scenario: s,
 		Fix: rule.Fix{Description: "Compute the value from the newest state.",
-			Sketch: pass.Words(ch.Origin).Fill("$obj.$path = … // computed from $obj as it is now, behind line $line", "obj", pass.Holder(ch), "path", ch.Path, "line", line(pass, v.Renewal))},
+			Sketch: takeAgain(pass, v)},
 	})
+}
+
+// takeAgain takes the value from the newer state, by the statement that took it from the older one.
+func takeAgain(pass *rule.Pass, v effects.OlderValue) string {
+	w, taken, now := pass.Words(v.Change.Origin), pass.Words(v.Taken), pass.Holder(v.Change)
+	more := []string{"obj", now, "path", v.Change.Path, "line", line(pass, v.Renewal), "set", w.Line()}
+	before := cmp.Or(taken.Holder(v.Change.Path), taken.Holder("Get"+v.Change.Path))
+	if before == "" || taken.Statement() == "" || v.Taken == v.Change.Origin {
+		return w.Fill("$obj.$path = computed // computed: from $obj as it is now, behind line $line", more...)
+	}
+	again := regexp.MustCompile(`\b`+regexp.QuoteMeta(before)+`\.`).ReplaceAllLiteralString(taken.Statement(), now+".")
+	return w.Fill("$taken // behind line $line, with what else changes it\n$set", append(more, "taken", again)...)
 }

@@ -156,7 +156,7 @@ func twoProcesses(f *falseShelter, lock, kind, does string) *rule.Scenario {
 
 func shelterSketch(pass *rule.Pass, f *falseShelter) string {
 	if f.story.Write.Call.Effect == kube.Create {
-		return pass.Words(f.story.Write.Origin).Fill("$obj.Name = … // the same for the same request\nif err := $call; $apierrors.IsAlreadyExists(err) {\n\t// the other replica was first\n}")
+		return pass.Words(f.story.Write.Origin).Fill("$obj.Name = name // name: the same for the same request\nif err := $call; $apierrors.IsAlreadyExists(err) {\n\t// the other replica was first\n}")
 	}
 	return tryAgain(pass.Words(f.story.Write.Origin))
 }

@@ -41,7 +41,7 @@ func lockedAgain(pass *rule.Pass, st *stake) string {
 
 // lockedWrite patches with the version of what was read.
 func lockedWrite(w *rule.Words) string {
-	return w.Fill("base := $obj.DeepCopy() // behind the read, before the first change\n// …\nreturn $patch", "patch", withLock(w))
+	return w.Fill("base := $obj.DeepCopy() // behind the read, before the first change\n// the changes, as they are\nreturn $patch", "patch", withLock(w))
 }
 
 // withLock is the patch of a call with the version of its base.
@@ -69,4 +69,12 @@ func resultName(fn *ssa.Function) string {
 		return results.At(n - 1).Name()
 	}
 	return "reterr"
+}
+
+// isAnother asks whether a field has another value than was; ones that Go can't compare are compared in depth.
+func isAnother(field string, t types.Type) string {
+	if t != nil && !types.Comparable(t) {
+		return "!reflect.DeepEqual(" + field + ", was)"
+	}
+	return field + " != was"
 }

@@ -199,12 +199,23 @@ func preconditionEdits(pass *rule.Pass, d *blindDelete) []rule.Edit {
 
 func preconditionsExist(pkg *types.Package) bool { return pkg.Scope().Lookup("Preconditions") != nil }
 
+// preconditionSketch deletes the object in the version that was looked at.
 func preconditionSketch(pass *rule.Pass, d *blindDelete) string {
-	object := "obj"
+	object, w, typed := "obj", pass.Words(d.site), false
 	if call := pass.Program.CallExpr(d.site); call != nil {
 		if n := d.story.Write.Call.Object; n >= 0 && n < len(call.Args) {
 			object = strings.TrimPrefix(types.ExprString(call.Args[n]), "&")
 		}
 	}
-	return fmt.Sprintf("uid, version := %s.GetUID(), %s.GetResourceVersion()\n… client.Preconditions{UID: &uid, ResourceVersion: &version}", object, object)
+	send := w.With(func(_ ast.Expr, t types.Type) string {
+		if t == nil || !program.IsNamed(t, "k8s.io/apimachinery/pkg/apis/meta/v1", "DeleteOptions") {
+			return ""
+		}
+		typed = true
+		return w.Fill("$metav1.DeleteOptions{Preconditions: &$metav1.Preconditions{UID: &uid, ResourceVersion: &version}}")
+	})
+	if !typed {
+		send = strings.TrimSuffix(send, ")") + w.Fill(", $client.Preconditions{UID: &uid, ResourceVersion: &version})")
+	}
+	return fmt.Sprintf("uid, version := %[1]s.GetUID(), %[1]s.GetResourceVersion()\n%[2]s", object, send)
 }

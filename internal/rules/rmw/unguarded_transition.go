@@ -178,6 +178,6 @@ func reportTransition(pass *rule.Pass, fn *ssa.Function, ev, fresh *effects.Even
 		Message: fmt.Sprintf("%s of a fresh %s is set %s without testing what the fresh one says; a state that was reached in between is overwritten", ev.Path, kind, how),
 		About:   kind + " " + ev.Path, Domain: domain, Proof: proof, Related: related, Scenario: sc,
 		Fix: rule.Fix{Description: "Test the fresh object before the old decision is written onto it.",
-			Sketch: fmt.Sprintf("if %s.%s != … { // the state that the decision was taken on\n\t%s // decided meanwhile\n}", pass.Holder(ev), ev.Path, pass.Words(ev.Origin).Return("nil"))},
+			Sketch: fmt.Sprintf("if %s { // was: the state that the decision was taken on\n\t%s // decided meanwhile\n}", isAnother(pass.Holder(ev)+"."+ev.Path, ev.Type), pass.Words(ev.Origin).Return("nil"))},
 	})
 }
