@@ -22,9 +22,9 @@ var (
 )
 
 // html renders the review as one page that needs nothing else: no network, and no script to read or to filter it. The
-// template escapes everything that comes from the review.
+// template, and soft in it, escape everything that comes from the review.
 func html(w io.Writer, r *finding.Review, rules []Rule, o Options) error {
-	t, err := template.New("page").Parse(htmlTemplate)
+	t, err := template.New("page").Funcs(template.FuncMap{"soft": soft}).Parse(htmlTemplate)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}

@@ -33,6 +33,9 @@ func htmlMap(entries []finding.MapEntry) []htmlMapGroup {
 		if strings.HasPrefix(entry.Entry, entry.Kind) {
 			entry.Kind = "" // the name says it
 		}
+		if strings.HasSuffix(entry.Entry, entry.Function) {
+			entry.Function = ""
+		}
 		for _, step := range e.Because {
 			entry.Because = append(entry.Because, plain(step))
 		}
@@ -45,10 +48,13 @@ func htmlMap(entries []finding.MapEntry) []htmlMapGroup {
 type htmlLedgerGroup struct {
 	Kind string
 	Rows []htmlLedgerRow
+	// Managed is set where a row names its field manager.
+	Managed bool
 }
 
 type htmlLedgerRow struct {
-	Verb, Fields, ReadFrom, Protection, Domain, DomainClass, Manager, Place, Function, Callers string
+	Verb, Fields, ReadFrom, Protection, Domain, DomainClass, Manager, Place, Function string
+	Callers                                                                           []string
 	// Open is set for a write that every replica makes and nothing protects.
 	Open bool
 }
@@ -61,8 +67,10 @@ func htmlLedger(rows []finding.LedgerRow) []htmlLedgerGroup {
 			Verb: plain(r.Verb), Fields: plain(strings.Join(r.Fields, ", ")), ReadFrom: plain(r.ReadFrom),
 			Protection: plain(r.Protection), Domain: domainName(plain(r.Domain)), DomainClass: domainClass(r.Domain),
 			Manager: plain(r.Manager), Place: position(r.File, r.Line, 0), Function: plain(r.Function),
-			Callers: plain(strings.Join(r.Callers, ", ")),
-			Open:    r.Protection == "none" && r.Domain == "every-replica",
+			Open: r.Protection == "none" && r.Domain == "every-replica",
+		}
+		for _, caller := range r.Callers {
+			row.Callers = append(row.Callers, plain(caller))
 		}
 		kind := plain(r.Kind)
 		i := slices.IndexFunc(groups, func(g htmlLedgerGroup) bool { return g.Kind == kind })
@@ -71,6 +79,7 @@ func htmlLedger(rows []finding.LedgerRow) []htmlLedgerGroup {
 			groups = append(groups, htmlLedgerGroup{Kind: kind})
 		}
 		groups[i].Rows = append(groups[i].Rows, row)
+		groups[i].Managed = groups[i].Managed || row.Manager != ""
 	}
 	slices.SortStableFunc(groups, func(a, b htmlLedgerGroup) int { return strings.Compare(a.Kind, b.Kind) })
 	return groups
