@@ -16,13 +16,15 @@ type Leak struct {
 	Guard  Place
 	Return *ssa.Return
 	Load   *ssa.UnOp
+	// Inside is set where it is returned in a struct.
+	Inside bool
 	// Change is a change of the entries under the guard.
 	Change *Access
 }
 
 // Kind is "map" or "slice".
 func (l Leak) Kind() string {
-	if _, ok := l.Load.Type().Underlying().(*types.Map); ok {
+	if l.Change.Map() {
 		return "map"
 	}
 	return "slice"
@@ -32,7 +34,11 @@ func (l Leak) Kind() string {
 func (l Leak) Expr() string {
 	if field, ok := l.Load.X.(*ssa.FieldAddr); ok {
 		if param, ok := field.X.(*ssa.Parameter); ok {
-			return param.Name() + "." + program.FieldName(field.X.Type(), field.Field)
+			name := param.Name() + "." + program.FieldName(field.X.Type(), field.Field)
+			if !isContainer(l.Load.Type()) {
+				name += l.Place.Path // of the struct there
+			}
+			return name
 		}
 	}
 	return l.Place.String()
@@ -50,8 +56,8 @@ func (m *Memory) Leaks() []Leak {
 			if !ok || b == fn.Recover {
 				continue
 			}
-			for _, result := range m.returned(ret) {
-				if leak, ok := m.leak(ret, result); ok {
+			for i := range ret.Results {
+				if leak, ok := m.firstLeak(ret, i); ok {
 					out = append(out, leak)
 					break
 				}
@@ -61,40 +67,54 @@ func (m *Memory) Leaks() []Leak {
 	return out
 }
 
-// returned lists the values that a return gives back, those included that wait in a variable for deferred calls to run.
-func (m *Memory) returned(ret *ssa.Return) []ssa.Value {
-	var out []ssa.Value
-	for _, result := range ret.Results {
-		if load, ok := result.(*ssa.UnOp); ok {
-			if cell, ok := load.X.(*ssa.Alloc); ok {
-				out = append(out, m.Program.StoredAt(cell)...)
-				continue
+// firstLeak returns the first container that a result gives away.
+func (m *Memory) firstLeak(ret *ssa.Return, index int) (Leak, bool) {
+	for _, result := range m.returned(ret.Results[index]) {
+		if load, ok := result.(*ssa.UnOp); ok && load.Op == token.MUL && isContainer(load.Type()) {
+			if leak, ok := m.leak(ret, handed{load: load, field: -1}); ok {
+				return leak, true
 			}
 		}
-		out = append(out, result)
+		for _, inside := range m.handedIn(result) {
+			if leak, ok := m.leak(ret, inside); ok && m.looksInto(ret.Parent(), index, inside.field) {
+				return leak, true
+			}
+		}
 	}
-	return out
+	return Leak{}, false
 }
 
-func (m *Memory) leak(ret *ssa.Return, result ssa.Value) (Leak, bool) {
-	load, ok := result.(*ssa.UnOp)
-	if !ok || load.Op != token.MUL || !isContainer(load.Type()) {
-		return Leak{}, false
+// returned lists the values that a result is, those that wait in a variable for deferred calls to run.
+func (m *Memory) returned(result ssa.Value) []ssa.Value {
+	if load, ok := result.(*ssa.UnOp); ok {
+		if cell, ok := load.X.(*ssa.Alloc); ok {
+			if stored := m.Program.StoredAt(cell); !wholeStruct(load.Type()) || len(stored) > 0 {
+				return stored
+			}
+		}
 	}
+	return []ssa.Value{result}
+}
+
+func (m *Memory) leak(ret *ssa.Return, given handed) (Leak, bool) {
+	load := given.load
 	place, owner := m.variable(load.X)
+	if given.place.Known() {
+		place = given.place
+	}
 	guard := m.Guard(place)
 	switch {
 	case !place.Known() || !guard.Known() || m.owned(owner.Root, load):
 		return Leak{}, false
 	case !m.Locks.holdsItself(load, guard):
 		return Leak{}, false // the caller holds the lock, or nobody: told by unguarded-field
-	case m.swapped(load, place, ret):
+	case !given.place.Known() && m.swapped(load, place, ret):
 		return Leak{}, false // taken out: it is the caller's now
 	}
 	for _, a := range m.accesses[place] {
 		if _, held := a.Holds(guard); a.Write && a.Part == Entries && held {
 			if _, meet := m.Program.Concurrency().Meet(ret, a.At); meet {
-				return Leak{place, guard, ret, load, a}, true
+				return Leak{place, guard, ret, load, given.field >= 0, a}, true
 			}
 		}
 	}

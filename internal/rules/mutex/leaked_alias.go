@@ -34,6 +34,11 @@ func leakedAlias(p *rule.Pass) {
 			tellSent(p, sent)
 		}
 	}
+	for _, pooled := range p.Effects.Memory().PooledChanges() {
+		if p.Watched(pooled.Change.Parent()) && p.Watched(pooled.Found.Parent()) {
+			tellPooled(p, pooled)
+		}
+	}
 }
 
 // tellSent tells of a map that the sender goes on to change.
@@ -68,7 +73,13 @@ func tellSent(p *rule.Pass, sent memory.SentMap) {
 
 func tellLeak(p *rule.Pass, leak memory.Leak) {
 	fn := leak.Return.Parent()
-	name, guard := leak.Place.String(), leak.Guard.String()
+	name, guard, how := leak.Place.String(), leak.Guard.String(), "itself"
+	copied := fmt.Sprintf("%ss.Clone(%s)", leak.Kind(), strings.TrimPrefix(leak.Expr(), "*"))
+	sketch := "return " + copied
+	if leak.Inside {
+		how = "itself, in a struct"
+		sketch = "copied := " + copied + " // into the struct that is returned"
+	}
 	s := rule.NewScenario()
 	first := s.Actor("caller of "+program.Name(fn), "has the "+leak.Kind()+" itself, and no lock")
 	actor, runs := runner(p, leak.Change.Func())
@@ -84,14 +95,14 @@ func tellLeak(p *rule.Pass, leak memory.Leak) {
 	p.Report(rule.Report{
 		Func: fn, Pos: siteOf(leak.Load), About: name,
 		Severity: finding.High, Reason: "the lock is free when the caller looks",
-		Message: fmt.Sprintf("%s is returned itself, and %s changes it in place under %s; callers use it without the lock",
-			name, program.Name(leak.Change.Func()), guard),
+		Message: fmt.Sprintf("%s is returned %s, and %s changes it in place under %s; callers use it without the lock",
+			name, how, program.Name(leak.Change.Func()), guard),
 		Domain: where, Proof: proof,
 		Related:  []rule.Related{{Func: leak.Change.Func(), Pos: siteOf(leak.Change.At), Message: name + " is changed in place here"}},
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "return a copy, made with the lock held",
-			Sketch:      fmt.Sprintf("return %s.Clone(%s)", leak.Kind()+"s", strings.TrimPrefix(leak.Expr(), "*")),
+			Sketch:      sketch,
 		},
 	})
 }
