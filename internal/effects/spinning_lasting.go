@@ -168,17 +168,35 @@ func takenWhen(cond ssa.Value) (Edge, bool) {
 }
 
 // getsClosed tells whether a channel that is received from is one which another function of own code closes, while the
-// receiver has nothing else to end with.
+// receiver has nothing else to end with at that time.
 func (e *Effects) getsClosed(op *ChannelOp) bool {
-	for _, other := range e.Others(op) {
-		if other.Kind == ChannelReceive {
-			return false // the end may come by that one, and soon
-		}
-	}
+	others := e.Others(op)
 	return len(op.Channels) > 0 && !slices.ContainsFunc(op.Channels, func(c *Channel) bool {
 		return !slices.ContainsFunc(c.Of(ChannelClose), func(end *ChannelOp) bool {
 			fn, _, _ := e.CloseAt(end)
-			return fn != op.Func
+			return fn != op.Func && !slices.ContainsFunc(others, func(other *ChannelOp) bool { return e.endsWith(other, fn) })
 		})
 	})
+}
+
+// endsWith tells whether what a receive waits for may come about when a function does its last: the function closes that channel
+// too, sends to it, or waits for the end of a context itself.
+func (e *Effects) endsWith(receive *ChannelOp, fn *ssa.Function) bool {
+	if receive.Kind != ChannelReceive {
+		return false
+	}
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	for inner := range e.Reach(fn) {
+		for _, op := range e.Channels().In(inner) {
+			if op.Kind == ChannelReceive {
+				return true
+			}
+			if slices.ContainsFunc(op.Channels, func(c *Channel) bool { return slices.Contains(receive.Channels, c) }) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -26,8 +26,9 @@ type Locks struct {
 	acquirers map[Place][]ssa.CallInstruction // made when first asked for
 	dones     map[Place][]ssa.CallInstruction // likewise
 	flags     map[*ssa.Function][]*ssa.Parameter
-	handed    map[ssa.CallInstruction][]program.Edge // functions that a call gives to a helper which calls them
-	asking    map[*ssa.Function]bool                 // functions whose callers are being asked what they hold
+	handed    map[ssa.CallInstruction][]program.Edge  // functions that a call gives to a helper which calls them
+	asking    map[*ssa.Function]bool                  // functions whose callers are being asked what they hold
+	waits     map[ssa.CallInstruction]ssa.Instruction // answers of awaited
 }
 
 // Holding is a lock that is held, and since where.
@@ -76,6 +77,7 @@ func newLocks(p *program.Program) *Locks {
 		nets:    make(map[*ssa.Function]*net),
 		asking:  make(map[*ssa.Function]bool),
 		handed:  make(map[ssa.CallInstruction][]program.Edge),
+		waits:   make(map[ssa.CallInstruction]ssa.Instruction),
 	}
 }
 

@@ -161,7 +161,7 @@ func (l *Locks) sumBlocks() {
 			queue = append(queue, fn)
 		}
 	}
-	l.spreadUp(queue, func(fn *ssa.Function, e program.Edge) bool { return l.handBlocks(fn, e) })
+	l.spreadUp(queue, func(e program.Edge) bool { return runsLater(e) && l.awaited(e) == nil }, func(fn *ssa.Function, e program.Edge) bool { return l.handBlocks(fn, e) })
 }
 
 func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
@@ -176,6 +176,9 @@ func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
 	}
 	learned := false
 	for _, b := range l.blocks[fn].list {
+		if e.How == program.Starts && !b.Kind.Remote() {
+			continue // who waits for whom in this process is asked of the goroutine itself
+		}
 		w, never := b.when.at(e)
 		if never {
 			continue
@@ -200,10 +203,10 @@ func (l *Locks) Blocks(fn *ssa.Function) []*Block {
 	return nil
 }
 
-// BlocksAt returns where an instruction may wait: itself, or inside of what it calls.
+// BlocksAt returns where an instruction may wait: itself, inside of what it calls, or in the goroutine that it waits for.
 func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
 	if b := l.blockOf(instr); b != nil {
-		return []*Block{b}
+		return append([]*Block{b}, l.blocksOfAwaited(instr)...)
 	}
 	site, ok := instr.(*ssa.Call)
 	if !ok {
@@ -219,6 +222,22 @@ func (l *Locks) BlocksAt(instr ssa.Instruction) []*Block {
 				continue
 			}
 			out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: site, Inner: b, Given: b.Given})
+		}
+	}
+	return out
+}
+
+// blocksOfAwaited returns where the goroutines may wait whose end an instruction waits for.
+func (l *Locks) blocksOfAwaited(wait ssa.Instruction) []*Block {
+	var out []*Block
+	for _, e := range l.program.CallsFrom(wait.Parent()) {
+		if l.awaited(e) != wait {
+			continue
+		}
+		for _, b := range l.Blocks(e.Callee) {
+			if _, never := b.when.at(e); !never && b.Kind.Remote() {
+				out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: b.Given})
+			}
 		}
 	}
 	return out

@@ -86,7 +86,7 @@ func (l *Locks) sumTakes() {
 			queue = append(queue, fn)
 		}
 	}
-	l.spreadUp(queue, func(fn *ssa.Function, e program.Edge) bool { return l.handTakes(fn, e) })
+	l.spreadUp(queue, runsLater, func(fn *ssa.Function, e program.Edge) bool { return l.handTakes(fn, e) })
 }
 
 // givenBefore are the locks of callers that are given up on every path before an instruction.
@@ -100,7 +100,7 @@ func (l *Locks) givenBefore(instr ssa.Instruction) []Place {
 
 // spreadUp hands facts of functions up to their callers until nothing changes. hand tells whether the caller learned
 // something. What runs in another goroutine is not handed up.
-func (l *Locks) spreadUp(queue []*ssa.Function, hand func(callee *ssa.Function, e program.Edge) bool) {
+func (l *Locks) spreadUp(queue []*ssa.Function, later func(program.Edge) bool, hand func(callee *ssa.Function, e program.Edge) bool) {
 	waiting := make(map[*ssa.Function]bool, len(queue))
 	for _, fn := range queue {
 		waiting[fn] = true
@@ -110,7 +110,7 @@ func (l *Locks) spreadUp(queue []*ssa.Function, hand func(callee *ssa.Function, 
 		queue = queue[1:]
 		waiting[fn] = false
 		for _, by := range l.program.Callers(fn) {
-			if runsLater(by) {
+			if later(by) {
 				continue
 			}
 			for _, e := range l.upward(fn, by) {

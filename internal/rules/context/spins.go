@@ -70,10 +70,13 @@ func reportSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 
 func reportLastingSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 	where, at := pass.Where(fn), valid(spin.Wait.Pos(), fn)
+	words := pass.Words(spin.Wait)
 	what, again := "the receive", "comes back at once"
+	sketch := words.Return("nil") + " // where the channel is closed"
 	if site, ok := spin.Wait.(ssa.CallInstruction); ok {
 		what, again = effects.Describe(site), "fails at once"
 		at = pass.Program.Start(site)
+		sketch = words.Fill("if $err != nil {\n\t$leave\n}", "leave", words.Return(words.Err()))
 	}
 	s := rule.NewScenario()
 	looping := s.Actor(where.Actor(fn), where.Runs())
@@ -87,7 +90,7 @@ func reportLastingSpin(pass *rule.Pass, fn *ssa.Function, spin effects.Spin) {
 		About:   what, Domain: where.Domain, Proof: where.Proof, Scenario: s,
 		Fix: rule.Fix{
 			Description: "leave the loop when the failure lasts, and wait before the next try",
-			Sketch:      pass.Words(spin.Wait).Fill("if $err != nil {\n\t$leave\n}", "leave", pass.Words(spin.Wait).Return(pass.Words(spin.Wait).Err())),
+			Sketch:      sketch,
 		},
 	})
 }
