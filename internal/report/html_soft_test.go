@@ -9,7 +9,7 @@ func TestSoft(t *testing.T) {
 		"":                              "",
 		"a short.word stays":            "a short.word stays",
 		"internal/controller/x_y.go:17": "internal/<wbr>controller/<wbr>x_<wbr>y.go:17",
-		"runs (*HelmChartReconciler).indexHelmRepositoryByTheURL now": "runs (*HelmChartReconciler).<wbr>index<wbr>Helm<wbr>RepositoryByTheURL now",
+		"runs (*HelmChartReconciler).indexHelmRepositoryByTheURL now": "runs (*Helm<wbr>ChartReconciler).<wbr>index<wbr>Helm<wbr>Repository<wbr>ByTheURL now",
 		"<b>&\"x'</b>":              "&lt;b&gt;&amp;&#34;x&#39;&lt;/b&gt;",
 		"<script>alert(1)</script>": "&lt;script&gt;alert(1)&lt;/<wbr>script&gt;",
 		"two  spaces ":              "two  spaces ",
