@@ -29,7 +29,7 @@ type Memory struct {
 	mapUses     map[*ssa.Function][]*Access     // made when first asked for
 	uses        map[*ssa.Parameter]mapUse       // answers of useOf
 	names       map[identityKey][]identity      // answers of identities
-	born        map[identityKey][]ssa.Value     // answers of births
+	born        map[identityKey]births          // answers of births
 	replaced    map[*types.Named]bool           // made when first asked for
 	few         map[*ssa.Alloc]bool             // answers of madeFewTimes
 	escaped     map[*ssa.Parameter]bool         // answers of escapes
@@ -43,7 +43,7 @@ type Memory struct {
 func Build(p *program.Program) *Memory {
 	m := &Memory{Program: p, Locks: newLocks(p), escaped: make(map[*ssa.Parameter]bool), once: make(map[Place]bool), outers: make(map[Place][]*types.Named),
 		ownedParams: make(map[*ssa.Parameter]bool), told: make(map[ssa.Value][]ssa.Instruction),
-		names: make(map[identityKey][]identity), born: make(map[identityKey][]ssa.Value), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]mapUse)}
+		names: make(map[identityKey][]identity), born: make(map[identityKey]births), few: make(map[*ssa.Alloc]bool), uses: make(map[*ssa.Parameter]mapUse)}
 	m.Locks.gather(m.builds)
 	m.gatherAccesses()
 	return m
