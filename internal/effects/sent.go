@@ -356,9 +356,12 @@ func (s *Story) Replaces(ch *Event) (list string, ok bool) {
 }
 
 // EntryOf returns the row of the ledger that a story belongs to, or nil.
-func (e *Effects) EntryOf(s *Story) *Entry {
+func (e *Effects) EntryOf(s *Story) *Entry { return e.EntryAt(s.Write.Origin) }
+
+// EntryAt returns the row of the ledger of the write that an instruction makes, or nil.
+func (e *Effects) EntryAt(site ssa.Instruction) *Entry {
 	for _, row := range e.Ledger {
-		if row.Site == s.Write.Origin {
+		if row.Site == site {
 			return row
 		}
 	}

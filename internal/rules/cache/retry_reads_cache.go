@@ -30,9 +30,12 @@ func checkRetryReadsCache(pass *rule.Pass) {
 		if !pass.Reviewed(r.Body) {
 			continue
 		}
-		read, because := staleReread(pass, r)
+		read, because, write := staleReread(pass, r)
 		if read == nil {
 			continue // the server is asked, nothing is read, or it is not known who is asked
+		}
+		if row := pass.Effects.EntryAt(write.Origin); !pass.Strict && row != nil && !pass.Effects.Contested(r, row) {
+			continue // nobody is there to meet
 		}
 		if !pass.Strict && runsAgain(pass, r) {
 			continue // the retry is of no use, but the framework tries again when the cache has caught up
@@ -44,8 +47,8 @@ func checkRetryReadsCache(pass *rule.Pass) {
 	}
 }
 
-// staleReread returns the cached read that fills what the body of a retry writes with a version.
-func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
+// staleReread returns the cached read that fills what the body of a retry writes with a version, and that write.
+func staleReread(pass *rule.Pass, r *effects.Retry) (read *effects.Event, because string, write *effects.Event) {
 	events := pass.Effects.Events(r.Body)
 	for _, w := range events {
 		site, ok := w.Origin.(ssa.CallInstruction)
@@ -69,21 +72,18 @@ func staleReread(pass *rule.Pass, r *effects.Retry) (*effects.Event, string) {
 			}
 		}
 		if cached != nil && !live {
-			return cached, because
+			return cached, because, w
 		}
 	}
-	return nil, ""
+	return nil, "", nil
 }
 
-// runsAgain tells whether a reconciler gets the last error of a retry, and is run again.
+// runsAgain tells whether a reconciler gets the last error of a retry, and is run again, or is run again in any case.
 func runsAgain(pass *rule.Pass, r *effects.Retry) bool {
 	fates := pass.Effects.ErrorFates(r.Site)
-	for _, f := range fates {
-		if f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried {
-			return false
-		}
-	}
-	return len(fates) > 0
+	return len(fates) > 0 && !slices.ContainsFunc(fates, func(f effects.ErrorFate) bool {
+		return f.Kind != effects.ErrorRequeued && f.Kind != effects.ErrorRetried && !(f.Kind == effects.ErrorDropped && pass.Effects.AskedAgain(f))
+	})
 }
 
 // dropped tells whether somebody goes on without the change when the retry has given up.
