@@ -250,7 +250,7 @@ func (e *Effects) outerObjects(root ssa.Value) []Object {
 func (e *Effects) takenOutside(fn *ssa.Function, ch, renewal *Event, own []Object, p Place, cell ssa.Value) ssa.Instruction {
 	outer := cell.Parent()
 	earlier := func(o Object) bool {
-		return slices.Contains(own, o) || sameType(o, ch.Object) && e.wasReadIn(outer, o) && e.namesSame(fn, renewal, outer, o)
+		return slices.Contains(own, o) && !e.builtIn(outer, o, renewal) || sameType(o, ch.Object) && e.wasReadIn(outer, o) && e.namesSame(fn, renewal, outer, o)
 	}
 	if p.Path != "" {
 		pl := placer{e: e, fn: outer, known: make(map[ssa.Value][]Place)}
@@ -309,6 +309,17 @@ func (e *Effects) wasReadIn(fn *ssa.Function, o Object) bool {
 	return slices.ContainsFunc(e.kin(fn, o), func(k Object) bool {
 		return e.readInto(fn, k.Root) || isParameter(k.Root) && !slices.ContainsFunc(e.Program.Sources(k.Root).Values, e.builds)
 	})
+}
+
+// builtIn tells whether an object is what a function got from a constructor, and read nothing into but by the renewal: it holds what
+// is to be stored.
+func (e *Effects) builtIn(fn *ssa.Function, o Object, renewal *Event) bool {
+	read := slices.ContainsFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == o.Root && ev.Origin != renewal.Origin })
+	if read || !e.bornHere(o.Root) {
+		return false
+	}
+	sources := e.Program.Sources(o.Root).Values
+	return len(sources) > 0 && !slices.ContainsFunc(sources, func(v ssa.Value) bool { return !program.IsNil(v) && !e.builds(v) })
 }
 
 // builds tells whether a value is an object that the code makes, and fills by itself, or one from a map of its own. What

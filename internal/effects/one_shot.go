@@ -20,6 +20,14 @@ func (e *Effects) OneShot(fn *ssa.Function) bool {
 	})
 }
 
+// RunsOften tells whether a reconcile, a request or an event leads to fn: what it does is done again and again while the process
+// lives.
+func (e *Effects) RunsOften(fn *ssa.Function) bool {
+	return slices.ContainsFunc(e.Program.EntriesOf(fn), func(en *program.Entry) bool {
+		return en.Parallel() || en.Kind == program.EntryReconcile || en.Kind == program.EntryInformer || en.Kind == program.EntryDeclared || en.Kind == program.EntryMetrics
+	})
+}
+
 // staying are the entry points that lead to what stays for as long as the process does.
 func (e *Effects) staying() map[*program.Entry]bool {
 	if e.stays != nil {

@@ -64,7 +64,7 @@ func (e *Effects) overwritten(fn *ssa.Function, w *Event) (Overwritten, bool) {
 			continue
 		}
 		for _, by := range life {
-			if life.fills(by, ch, w) && life.follows(ch, by) && life.follows(by, w) && !life.savedOrMadeAgain(ch, by, w) && !e.changedUnseen(w.Root, by, w) && !e.afterFailure(by, w) {
+			if life.fills(by, ch, w) && life.follows(ch, by) && life.follows(by, w) && !life.savedOrMadeAgain(ch, by, w) && !life.storedAside(ch, by, w) && !e.changedUnseen(w.Root, by, w) && !e.afterFailure(by, w) {
 				always := by.At != w.At && straightDown(by) && (MustPrecede(by.At, w.At) || deferred(w) && unconditional(by.At))
 				return Overwritten{Func: fn, Change: ch, By: by, Write: w, Always: always}, true
 			}
@@ -159,6 +159,14 @@ func (l life) savedOrMadeAgain(ch, by, w *Event) bool {
 		}
 	}
 	return false
+}
+
+// storedAside tells whether a read comes over a change that another way stores, as in "if that changed anything, update it and come
+// back": who goes on to the read had nothing to store.
+func (l life) storedAside(ch, by, w *Event) bool {
+	return by.Kind == Read && slices.ContainsFunc(l, func(ev *Event) bool {
+		return ev.Kind == Write && ev.Origin != w.Origin && halfOf(ev) == halfOfPath(ch.Path) && l.follows(ch, ev) && !l.mayFollow(by, ev) && !l.mayFollow(ev, by)
+	})
 }
 
 // afterFailure tells whether a write is made only when the call that overwrites has failed: then nothing was decoded.

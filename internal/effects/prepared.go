@@ -34,8 +34,8 @@ func (e *Effects) prepared(fn *ssa.Function, w *Event) (Overwritten, bool) {
 		}
 	}
 	for _, ch := range life {
-		if ch.Kind != Change || ch.At == by.At || !worthPreparing(ch) || helper && ch.Path == "OwnerReferences" {
-			continue // an owner that is set when the object is made is not taken away again
+		if ch.Kind != Change || ch.At == by.At || !worthPreparing(ch) || helper && (ch.Path == "OwnerReferences" || ch.Path == "Finalizers") {
+			continue // an owner or a finalizer that is set when the object is made is not taken away again
 		}
 		if life.follows(ch, by) && MustPrecede(ch.At, by.At) && !life.keptElsewhere(e, fn, ch, by) && !life.madeAgain(ch, by, w) && !e.changedUnseen(w.Root, by, w) {
 			return Overwritten{Func: fn, Change: ch, By: by, Write: w, Prepared: true, Always: true}, true

@@ -14,7 +14,7 @@ import (
 // checkBlankGroups tells of groups of goroutines whose own context is thrown away.
 func checkBlankGroups(pass *rule.Pass) {
 	for _, g := range pass.Effects.LostGroups() {
-		if fn := g.Made.Parent(); pass.Reviewed(fn) && (pass.Strict || !pass.Effects.OneShot(fn)) {
+		if fn := g.Made.Parent(); pass.Reviewed(fn) && (pass.Strict || pass.Effects.RunsOften(fn)) {
 			reportBlankGroup(pass, g)
 		}
 	}

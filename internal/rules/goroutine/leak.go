@@ -135,6 +135,9 @@ func waitsForProcess(p *rule.Pass, op *effects.ChannelOp, start *ssa.Go) bool {
 	if len(p.Program.EntriesOf(starter)) == 0 && len(p.Program.Callers(starter)) == 0 {
 		return false
 	}
+	if !p.Strict && !p.Effects.RunsOften(starter) {
+		return false // what is started as the process comes up is as many as there are calls
+	}
 	origin := longLived(p, op.Value)
 	if origin == "" {
 		return false

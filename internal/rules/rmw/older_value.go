@@ -49,10 +49,18 @@ func contend(pass *rule.Pass, v effects.OlderValue) (c contest, ok bool) {
 	switch {
 	case c.domain == program.Test:
 		return c, false
+	case c.domain == program.LeaderOnly && c.rival != nil && effects.Under(ch.Path, "Status"):
+		c.severity, c.reason = finding.High, program.Name(c.rival.Site.Parent())+" writes it too, maybe for other objects"
+		return c, pass.Strict // most often an object's status has one owner at a time
 	case c.rival != nil:
 		c.severity, c.reason = finding.Critical, program.Name(c.rival.Site.Parent())+" writes it too"
+	case c.domain == program.EveryReplica && v.Taken == v.Change.Origin && effects.Under(ch.Path, "Spec"):
+		c.severity, c.reason = finding.Medium, "all replicas write what they have read; who edits it by hand in between is undone"
+		return c, pass.Strict
 	case c.domain == program.EveryReplica:
 		c.severity, c.reason = finding.Critical, "every replica runs it"
+	case pass.Effects.OneShot(v.Func):
+		return c, false // a command stores what it was given
 	case ch.Path == "Annotations" || ch.Path == "Labels" || ch.Path == "Finalizers":
 		c.severity, c.reason = finding.High, "others outside of this program write "+strings.ToLower(ch.Path)+" too"
 	default:
