@@ -39,6 +39,9 @@ type Wait struct {
 	Test *ssa.If
 	// Earlier is that reading.
 	Earlier ssa.Instruction
+	// Looked is set when the function asks something else of the same time on its way: whether it is set, or has passed and there is
+	// work left.
+	Looked bool
 }
 
 // Waits returns the remaining times of own code that nothing keeps above zero, in source order.
@@ -361,7 +364,36 @@ func (w *waitWalk) found(difference, until, reading ssa.Value) {
 	if wait.Test == nil && !w.e.stored(until) {
 		return // nothing shows that the time can lie behind
 	}
+	wait.Looked = w.e.looksAtTime(at, until)
 	w.out = append(w.out, wait)
+}
+
+// looksAtTime tells whether a branch before an instruction depends on a stored time.
+func (e *Effects) looksAtTime(at ssa.Instruction, t ssa.Value) bool {
+	times := e.timesIn(t)
+	return slices.ContainsFunc(at.Parent().Blocks, func(b *ssa.BasicBlock) bool {
+		branch, ok := last(b).(*ssa.If)
+		return ok && MayPrecede(branch, at) && slices.ContainsFunc(e.timesIn(branch.Cond), func(x *ssa.FieldAddr) bool {
+			return slices.ContainsFunc(times, func(y *ssa.FieldAddr) bool { return samePath(x, y, 0) })
+		})
+	})
+}
+
+// timesIn lists the fields with times that a value is computed from in its function.
+func (e *Effects) timesIn(v ssa.Value) []*ssa.FieldAddr {
+	s := &slice{e: e, seen: make(map[ssa.Value]bool)}
+	s.back(v)
+	var out []*ssa.FieldAddr
+	for v := range s.seen {
+		f, ok := v.(*ssa.FieldAddr)
+		if !ok {
+			continue
+		}
+		if at := pointee(f.Type()); program.IsNamed(at, "time", "Time") || program.IsNamed(at, metaPath, "Time") {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // ahead tells whether a time is made by adding to a reading of the clock: it lies ahead by construction.

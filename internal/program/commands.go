@@ -18,6 +18,19 @@ func (c *Concurrency) otherProcess(x, y *Root) bool {
 	})
 }
 
+// OneProcess tells whether one process may come to both of two functions. Where nothing in sight leads to one, it may.
+func (c *Concurrency) OneProcess(f, g *ssa.Function) bool {
+	none := true
+	for x := range c.Of(f) {
+		for y := range c.Of(g) {
+			if none = false; !c.p.Apart(x.Func, y.Func) && !c.otherProcess(x, y) {
+				return true
+			}
+		}
+	}
+	return none
+}
+
 // oneProcess tells whether a process can run both of two commands: they are one, or one is the main function that looks for the
 // other, or runs before it.
 func (c *Concurrency) oneProcess(a, b *Root) bool {

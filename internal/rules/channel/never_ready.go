@@ -11,6 +11,7 @@ import (
 	"github.com/replicavet/replicavet/internal/finding"
 	"github.com/replicavet/replicavet/internal/program"
 	"github.com/replicavet/replicavet/internal/rule"
+	"golang.org/x/tools/go/ssa"
 )
 
 // NeverReady reports an operation that waits for a counterpart which the program does not have.
@@ -99,8 +100,8 @@ func keepsAlive(p *rule.Pass, op *effects.ChannelOp) bool {
 	if slices.ContainsFunc(p.Effects.GoroutinesOf(op.Func), func(g effects.Goroutine) bool { return g.Start != nil }) {
 		return false
 	}
-	for _, e := range p.Program.CallsFrom(op.Func) {
-		if e.How == program.Starts && effects.Before(e.Site, op.Instr) {
+	for site := range program.Sites(op.Func) {
+		if _, starts := site.(*ssa.Go); starts && (effects.Before(site, op.Instr) || effects.InLoop(site) && effects.After(site, op.Instr)) {
 			return true
 		}
 	}

@@ -74,6 +74,9 @@ func outlive(p *rule.Pass, c *effects.Channel, cl *effects.ChannelOp) []lateSend
 			if p.Effects.Reach(g.Func)[cl.Func] || p.Effects.Recovers(g.Func) {
 				continue // the close is its own and comes in its order
 			}
+			if !p.Program.Concurrency().OneProcess(g.Func, cl.Func) {
+				continue // another program of the project closes
+			}
 			if closesItself(p, g, c) || p.Effects.OtherBranch(g, cl) {
 				continue // each that sends has a channel of its own; or only one of the two runs for a channel
 			}

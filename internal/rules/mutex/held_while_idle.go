@@ -18,7 +18,7 @@ import (
 // The mild case of held-while-blocked: whoever ends the wait does not need the lock, but others do, and they wait along.
 
 // longSleep is how long a sleep must be to be told.
-const longSleep = 100 * time.Millisecond
+const longSleep = time.Second
 
 // shortRetries is how long a loop of sleeps may take that ends by its count: it is there for what fails now and then.
 const shortRetries = 5 * time.Second
@@ -78,7 +78,7 @@ func lasts(p *rule.Pass, fn *ssa.Function, block *memory.Block) bool {
 	case memory.Send:
 		return block.Inner == nil && channelLasts(p, fn, block) // far from the lock, most often a stop to a goroutine that listens
 	case memory.Receive:
-		return channelLasts(p, fn, block)
+		return p.Strict && channelLasts(p, fn, block) // most often an end, or a word, that was asked for a moment before
 	}
 	return false // groups are most often of goroutines that were started for the work under the lock
 }
