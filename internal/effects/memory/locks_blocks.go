@@ -40,7 +40,9 @@ type Block struct {
 	// Call is the call through which the function gets there, and Inner what the callee does; nil for its own.
 	Call  ssa.CallInstruction
 	Inner *Block
-	Given []Place
+	// Started is set where the call starts a goroutine that does it, and whose end is waited for.
+	Started bool
+	Given   []Place
 	// when is what the function must have been called with.
 	when when
 }
@@ -186,7 +188,7 @@ func (l *Locks) handBlocks(fn *ssa.Function, e program.Edge) bool {
 		if w.param == nil {
 			w = whenOf(e.Site)
 		}
-		up := &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: join(b.Given, given), when: w}
+		up := &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Started: e.How == program.Starts, Given: join(b.Given, given), when: w}
 		learned = addBlock(s, up) || learned
 	}
 	if len(s.list) > 0 {
@@ -236,7 +238,7 @@ func (l *Locks) blocksOfAwaited(wait ssa.Instruction) []*Block {
 		}
 		for _, b := range l.Blocks(e.Callee) {
 			if _, never := b.when.at(e); !never && b.Kind.Remote() {
-				out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Given: b.Given})
+				out = append(out, &Block{Kind: b.Kind, At: b.At, Row: b.Row, Call: e.Site, Inner: b, Started: true, Given: b.Given})
 			}
 		}
 	}

@@ -217,7 +217,16 @@ func tellRemote(p *rule.Pass, r remote, victim ssa.CallInstruction, many bool) {
 		Scenario: s,
 		Fix: rule.Fix{
 			Description: "call first and take the lock for the result, or copy what the call needs and let go of the lock",
-			Sketch:      fmt.Sprintf("%[1]s // without %[2]s\n%[2]s.%[3]s()\n// what needs the lock, of what came back\n%[2]s.%[4]s()", p.WordsAt(r.fn, siteOf(at)).Line(), spelled(p, r.held), r.held.Mode, unlockOf(r.held.Mode)),
+			Sketch:      unlockedSketch(p, r, at),
 		},
 	})
+}
+
+// unlockedSketch makes the call without the lock, or lets go of it before the wait for the goroutine that makes the call.
+func unlockedSketch(p *rule.Pass, r remote, at ssa.Instruction) string {
+	lock, take, free := spelled(p, r.held), r.held.Mode, unlockOf(r.held.Mode)
+	if r.block.Started {
+		return fmt.Sprintf("%[1]s.%[3]s() // before the goroutine is waited for\n%[1]s.%[2]s() // for what needs it, of what came back", lock, take, free)
+	}
+	return fmt.Sprintf("%[1]s // without %[2]s\n%[2]s.%[3]s()\n// what needs the lock, of what came back\n%[2]s.%[4]s()", p.WordsAt(r.fn, siteOf(at)).Line(), lock, take, free)
 }
