@@ -177,11 +177,11 @@ func (e *Effects) givenFromCache(v ssa.Value, depth int) bool {
 
 // readOf returns the read that fills an object in a function.
 func (e *Effects) readOf(fn *ssa.Function, root ssa.Value) *Event {
-	i := slices.IndexFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
+	i := slices.IndexFunc(e.Events(fn), func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
 	if i < 0 {
 		return nil
 	}
-	return e.events[fn][i]
+	return e.Events(fn)[i]
 }
 
 // madeByControllers are built-in kinds whose objects get their names from the controller that makes them.

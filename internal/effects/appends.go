@@ -22,7 +22,7 @@ type Repeated struct {
 func (e *Effects) RepeatedReferences() []Repeated {
 	var out []Repeated
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range e.Stories {
+	for _, s := range e.Stories() {
 		if !sendsMain(s) || e.madeHere(s) {
 			continue
 		}

@@ -39,7 +39,7 @@ func (e *Effects) BlamedWrites() []Blamed {
 
 // conflictWays returns the ways to the updates that can meet a conflict and those to the deletes, of kinds that are known.
 func (e *Effects) conflictWays() (tries, ends []way) {
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		fn := row.Site.Parent()
 		if row.Kind.Name == "" || e.Program.InTest(fn) || e.Program.TestSupport(fn) || e.Program.Generated(fn) {
 			continue
@@ -92,11 +92,11 @@ func (e *Effects) otherClients(a, b ssa.CallInstruction) bool {
 // clientField returns the field that the client of a request is kept in, below the calls that narrow it down to a group, a
 // kind or a namespace; ok is false where it is not read from a field.
 func (e *Effects) clientField(site ssa.CallInstruction) (key program.FieldKey, ok bool) {
-	i := slices.IndexFunc(e.events[site.Parent()], func(ev *Event) bool { return ev.Kind == Write && ev.Origin == site })
+	i := slices.IndexFunc(e.Events(site.Parent()), func(ev *Event) bool { return ev.Kind == Write && ev.Origin == site })
 	if i < 0 {
 		return key, false
 	}
-	v := e.events[site.Parent()][i].Client
+	v := e.Events(site.Parent())[i].Client
 	for range 4 {
 		switch x := stripped(v).(type) {
 		case *ssa.Call:

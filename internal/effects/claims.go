@@ -76,7 +76,7 @@ func (e *Effects) Claims() []*Claim {
 		return e.claims
 	}
 	e.claims = []*Claim{}
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		fn := row.Site.Parent()
 		if e.Program.InTest(fn) || e.Program.TestSupport(fn) || e.Program.Generated(fn) {
 			continue

@@ -20,7 +20,7 @@ func (e *Effects) Contested(r *Retry, row *Entry) bool {
 	case !e.oneFlow(r.Site.Parent()):
 		return true
 	}
-	return slices.ContainsFunc(e.Ledger, func(other *Entry) bool {
+	return slices.ContainsFunc(e.Ledger(), func(other *Entry) bool {
 		return changesStored(other) && !slices.ContainsFunc(r.Writes, func(w Reached) bool { return w.Site == other.Site }) &&
 			e.Concerns(other, row.Kind, t) && !e.anotherUse(row, other) && (!e.sameFlow(other.Site, r.Site) || e.mayComeFirst(other.Site, r.Site))
 	})

@@ -111,7 +111,7 @@ func (g *gatherer) sameKind(call *ssa.Call) {
 func (e *Effects) partialKin(fn *ssa.Function, o Object) []Object {
 	kin := []Object{o}
 	for i := 0; i < len(kin) && i < 8; i++ {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind == Copy && ev.Partial && ev.Object == kin[i] {
 				if from := (Object{ev.From.Root, concat(ev.From.Base, ev.From.Path)}); !contains(kin, from) {
 					kin = append(kin, from)
@@ -130,7 +130,7 @@ func (e *Effects) CarriesVersion(w *Event) bool {
 		if depth < len(w.Chain) {
 			fn = w.Chain[depth].Parent()
 		}
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind == Change && strings.HasSuffix(ev.Path, "ResourceVersion") && !ev.Deps().Constant && !e.lateVersion(fn, ev) {
 				return true
 			}
@@ -156,7 +156,7 @@ func (s *Story) MadeWith() []*Event {
 		if depth < len(chain) {
 			fn = chain[depth].Parent()
 		}
-		for _, w := range s.e.events[fn] {
+		for _, w := range s.e.Events(fn) {
 			if w.Kind != Write || w.Origin != s.Write.Origin || w.Root == nil || !slices.Equal(w.Chain, chain[depth:]) {
 				continue
 			}
@@ -185,7 +185,7 @@ func (e *Effects) lateVersion(fn *ssa.Function, set *Event) bool {
 
 func (e *Effects) readIn(fn *ssa.Function, o Object) bool {
 	for _, k := range e.kin(fn, o) {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind == Read && ev.Root == k.Root {
 				return true
 			}

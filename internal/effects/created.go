@@ -12,7 +12,7 @@ import (
 // CreatedHere returns the creation that the version of a written object comes from: of the object itself, whose answer is decoded
 // into it, or of one that its version is taken from. It is nil if there is none on each way to the write.
 func (e *Effects) CreatedHere(s *Story) *Event {
-	for _, ev := range e.events[s.Func] {
+	for _, ev := range e.Events(s.Func) {
 		if ev.Kind != Write || ev.Call.Effect != kube.Create {
 			continue
 		}

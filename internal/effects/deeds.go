@@ -35,7 +35,7 @@ func (w *way) fits(look Distant) bool {
 func (e *Effects) deeds() []way {
 	var out []way
 	renamed := e.freshlyNamed()
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		fn := row.Site.Parent()
 		apply := len(row.Stories) > 0 && row.Stories[0].Write.Patch != nil && row.Stories[0].Write.Patch.Type == ApplyPatch
 		if row.Call.Effect != kube.Create && !apply || e.DryRun(row.Site, row.Call) || e.Program.InTest(fn) || e.Program.TestSupport(fn) || e.Program.Generated(fn) {
@@ -68,7 +68,7 @@ func (e *Effects) freshlyNamed() map[string]bool {
 		if e.Program.InTest(fn) || e.Program.TestSupport(fn) || e.Program.Generated(fn) {
 			continue
 		}
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind == Change && ev.At == ev.Origin {
 				if kind, ok := e.namedKind(ev); ok {
 					n := naming{e: e}

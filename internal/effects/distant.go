@@ -39,7 +39,7 @@ const (
 func (e *Effects) DistantLooks() []Distant {
 	w := &distantWalk{e: e, ways: e.deeds()}
 	for fn := range e.reviewed() {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			w.begin(fn, ev)
 		}
 	}
@@ -169,7 +169,7 @@ func (w *distantWalk) told(deed ssa.CallInstruction) bool {
 
 // RemovesSurplus tells whether the function that looks also leads to a loop that removes objects of the kind one by one.
 func (e *Effects) RemovesSurplus(d Distant) bool {
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		if row.Call.Effect == kube.Delete && row.Kind.Same(d.Kind) && e.loopsOver(e.wayTo(row.Site, nil, row.Kind), d.At.Parent(), make(map[*ssa.Function]bool)) {
 			return true
 		}
@@ -190,7 +190,7 @@ func (e *Effects) loopsOver(w way, fn *ssa.Function, seen map[*ssa.Function]bool
 
 // rechecked tells whether the server is asked for the kind between the look and its use.
 func (w *distantWalk) rechecked(fn *ssa.Function, from, use ssa.Instruction) bool {
-	for _, ev := range w.e.events[fn] {
+	for _, ev := range w.e.Events(fn) {
 		if ev.Kind != Read || ev.Origin == w.look.Read.Origin || !MayPrecede(from, ev.At) || !MayPrecede(ev.At, use) {
 			continue
 		}

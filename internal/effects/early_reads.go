@@ -28,7 +28,7 @@ type EarlyRead struct {
 func (e *Effects) EarlyReads() []EarlyRead {
 	var out []EarlyRead
 	for fn := range e.reviewed() {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			site, ok := ev.Origin.(ssa.CallInstruction)
 			if ev.Kind != Read || ev.At != ev.Origin || !ok {
 				continue

@@ -18,10 +18,12 @@ import (
 // Effects are the facts about one program.
 type Effects struct {
 	Program *program.Program
-	// Stories are the lives of the objects that own code writes, in source order of the writes.
-	Stories []*Story
-	// Ledger has a row for every write to the API.
-	Ledger []*Entry
+
+	// told is set once the events of all functions, the stories and the ledger are found, or being found: when one of them
+	// is first asked for.
+	told    bool
+	stories []*Story
+	ledger  []*Entry
 
 	events map[*ssa.Function][]*Event
 	guards map[*ssa.BasicBlock]Deps
@@ -69,9 +71,9 @@ type Effects struct {
 	puts map[program.FieldKey][]*ssa.MapUpdate
 }
 
-// Build gathers the effects of a program.
+// Build prepares the effects of a program; they are gathered when first asked for.
 func Build(p *program.Program) *Effects {
-	e := &Effects{
+	return &Effects{
 		Program:  p,
 		events:   make(map[*ssa.Function][]*Event),
 		guards:   make(map[*ssa.BasicBlock]Deps),
@@ -87,12 +89,31 @@ func Build(p *program.Program) *Effects {
 
 		apiPackages: make(map[*types.Package]bool),
 	}
-	for _, fn := range p.Funcs {
-		e.Events(fn)
+}
+
+// Stories are the lives of the objects that own code writes, in source order of the writes.
+func (e *Effects) Stories() []*Story {
+	e.tellStories()
+	return e.stories
+}
+
+// Ledger has a row for every write to the API, in source order.
+func (e *Effects) Ledger() []*Entry {
+	e.tellStories()
+	return e.ledger
+}
+
+// tellStories finds the events of all functions, in source order, and then the stories and the ledger.
+func (e *Effects) tellStories() {
+	if e.told {
+		return
+	}
+	e.told = true
+	for _, fn := range e.Program.Funcs {
+		e.gather(fn)
 	}
 	e.findStories()
 	e.keepLedger()
-	return e
 }
 
 // reviewed iterates over the functions in which mistakes about API objects and times are looked for, in source order: tests,
@@ -114,3 +135,7 @@ func (e *Effects) Memory() *memory.Memory {
 	}
 	return e.memory
 }
+
+// ShareMemory lets e answer from what other knows about locks and shared memory. Nobody may ask one of them while the other
+// is being asked.
+func (e *Effects) ShareMemory(other *Effects) { e.memory = other.Memory() }

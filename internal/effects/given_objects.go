@@ -54,7 +54,7 @@ func (k *keeper) changedBeside(fn *ssa.Function, started *ssa.Go) (GivenChange, 
 		if !one || at.Base != "" || at.Path != "" {
 			continue
 		}
-		for _, ev := range slices.Concat(k.e.events[fn], k.e.answered(fn)) {
+		for _, ev := range slices.Concat(k.e.Events(fn), k.e.answered(fn)) {
 			if ev.Kind == Change && ev.Root == at.Root && ev.Path != "" && !ev.Spawned && ev.At != ssa.Instruction(started) && staysWithin(started, ev.At, at.Root) && !mayAwait(started, ev.At) {
 				return GivenChange{Func: fn, Type: object.Type(), Go: started, Read: read, Change: ev}, true
 			}

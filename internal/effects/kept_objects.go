@@ -73,7 +73,7 @@ func (k *keeper) changedAfter(fn *ssa.Function, site ssa.CallInstruction) (KeptC
 // later returns the changes of an object that come after a call, in the function itself and in the function values that it makes then.
 func (k *keeper) later(fn *ssa.Function, site ssa.CallInstruction, object ssa.Value, place memory.Place) []*Event {
 	var out []*Event
-	for _, ev := range slices.Concat(k.e.events[fn], k.e.answered(fn)) {
+	for _, ev := range slices.Concat(k.e.Events(fn), k.e.answered(fn)) {
 		if ev.Kind == Change && ev.Root == object && ev.Path != "" && staysWithin(site, ev.At, object) && !k.dropped(site, ev.At, place) {
 			out = append(out, ev)
 		}
@@ -85,7 +85,7 @@ func (k *keeper) later(fn *ssa.Function, site ssa.CallInstruction, object ssa.Va
 				continue
 			}
 			inner := made.Fn.(*ssa.Function)
-			for _, ev := range slices.Concat(k.e.events[inner], k.e.answered(inner)) {
+			for _, ev := range slices.Concat(k.e.Events(inner), k.e.answered(inner)) {
 				if ev.Kind == Change && ev.Path != "" && k.binds(made, ev.Root, object) {
 					out = append(out, ev)
 				}

@@ -26,7 +26,7 @@ type LateFinalizer struct {
 func (e *Effects) LateFinalizers() []LateFinalizer {
 	var out []LateFinalizer
 	for fn := range e.reviewed() {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if !addsFinalizer(ev) {
 				continue
 			}
@@ -147,7 +147,7 @@ func (e *Effects) sentFirst(fn *ssa.Function, added *Event, branch *ssa.If) bool
 	if !MayPrecede(added.At, branch) {
 		return slices.ContainsFunc(Conditions(added.At.Block()), func(other *ssa.If) bool { return MustPrecede(other, branch) })
 	}
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		return ev.Kind == Write && ev.Root == added.Root && (ev.At == added.At || MayPrecede(added.At, ev.At)) && !MustPrecede(branch, ev.At)
 	})
 }
@@ -156,11 +156,11 @@ func (e *Effects) sentFirst(fn *ssa.Function, added *Event, branch *ssa.If) bool
 // leads on from there to a change that puts one on; nil if none does.
 func (e *Effects) fallsThrough(fn *ssa.Function, added *Event) (*ssa.If, *Event) {
 	sent := func(change *Event) bool {
-		return slices.ContainsFunc(e.events[fn], func(w *Event) bool {
+		return slices.ContainsFunc(e.Events(fn), func(w *Event) bool {
 			return w.Kind == Write && w.Root == added.Root && (w.At == change.At || MayPrecede(change.At, w.At)) && (change == added || MayPrecede(w.At, added.At))
 		})
 	}
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root != added.Root || addsFinalizer(ev) || !sent(ev) || !sent(added) {
 			continue
 		}

@@ -25,7 +25,7 @@ type Entry struct {
 // keepLedger collects the stories by the place of their write.
 func (e *Effects) keepLedger() {
 	rows := make(map[ssa.Instruction]*Entry)
-	for _, s := range e.Stories {
+	for _, s := range e.stories {
 		site, ok := s.Write.Origin.(ssa.CallInstruction)
 		if !ok {
 			continue
@@ -34,7 +34,7 @@ func (e *Effects) keepLedger() {
 		if row == nil {
 			row = &Entry{Site: site, Call: s.Write.Call}
 			rows[site] = row
-			e.Ledger = append(e.Ledger, row)
+			e.ledger = append(e.ledger, row)
 		}
 		if k, ok := s.Kind(); ok && row.Kind.Name == "" {
 			row.Kind = k
@@ -46,10 +46,10 @@ func (e *Effects) keepLedger() {
 			}
 		}
 	}
-	for _, row := range e.Ledger {
+	for _, row := range e.ledger {
 		slices.Sort(row.Fields)
 	}
-	slices.SortStableFunc(e.Ledger, func(a, b *Entry) int {
+	slices.SortStableFunc(e.ledger, func(a, b *Entry) int {
 		return strings.Compare(e.Program.SortKey(a.Site.Pos()), e.Program.SortKey(b.Site.Pos()))
 	})
 }
@@ -58,7 +58,7 @@ func (e *Effects) keepLedger() {
 // path, from other entry points or functions.
 func (e *Effects) Writers(kind kube.Kind, path string, not *Entry) []*Entry {
 	var out []*Entry
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		if row == not || !row.Kind.Same(kind) {
 			continue
 		}

@@ -25,7 +25,7 @@ type OlderValue struct {
 func (e *Effects) OlderValues() []OlderValue {
 	var out []OlderValue
 	for fn := range e.reviewed() {
-		for _, ch := range e.events[fn] {
+		for _, ch := range e.Events(fn) {
 			if ch.Kind != Change || len(ch.Chain) > 0 || ch.Root == nil || !carries(ch.Path) {
 				continue
 			}
@@ -187,7 +187,7 @@ func (e *Effects) renewalIn(fn *ssa.Function, ch *Event) *Event {
 			helped = edge.Site
 		}
 	}
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind == Read && ev.Object == ch.Object && (retried || MayPrecede(ev.At, ch.At)) {
 			return ev
 		}
@@ -201,7 +201,7 @@ func (e *Effects) renewalIn(fn *ssa.Function, ch *Event) *Event {
 		return nil
 	}
 	objects := e.outerObjects(ch.Root)
-	for _, ev := range e.events[helped.Parent()] {
+	for _, ev := range e.Events(helped.Parent()) {
 		if ev.Kind == Read && ev.Origin == helped && slices.Contains(objects, ev.Object) {
 			return ev
 		}
@@ -220,7 +220,7 @@ func (e *Effects) replacedIn(fn *ssa.Function, variable ssa.Value) *Event {
 		if !ok || st.Addr != free {
 			continue
 		}
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind == Read && ev.Root != nil && MayPrecede(ev.At, st) && slices.ContainsFunc(e.Places(fn, st.Val), func(p Place) bool { return p.Object == ev.Object && p.Path == "" }) {
 				return ev
 			}
@@ -314,7 +314,7 @@ func (e *Effects) wasReadIn(fn *ssa.Function, o Object) bool {
 // builtIn tells whether an object is what a function got from a constructor, and read nothing into but by the renewal: it holds what
 // is to be stored.
 func (e *Effects) builtIn(fn *ssa.Function, o Object, renewal *Event) bool {
-	read := slices.ContainsFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == o.Root && ev.Origin != renewal.Origin })
+	read := slices.ContainsFunc(e.Events(fn), func(ev *Event) bool { return ev.Kind == Read && ev.Root == o.Root && ev.Origin != renewal.Origin })
 	if read || !e.bornHere(o.Root) {
 		return false
 	}
@@ -341,5 +341,5 @@ func (e *Effects) builds(v ssa.Value) bool {
 
 // readInto tells whether a function reads an object into a variable.
 func (e *Effects) readInto(fn *ssa.Function, root ssa.Value) bool {
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
 }

@@ -71,7 +71,7 @@ func (w *versionWalk) of(fn *ssa.Function) *versions {
 	}
 	v := &versions{}
 	w.known[fn] = v // a recursive call adds nothing
-	for _, ev := range w.e.events[fn] {
+	for _, ev := range w.e.Events(fn) {
 		if ev.Kind != Write || ev.At != ev.Origin || ev.Partial {
 			continue
 		}
@@ -169,7 +169,7 @@ func (w *versionWalk) sent(fn *ssa.Function, write *Event) []Object {
 // copied adds to objects those that they were copied from before a request, by the copies that a test picks.
 func (w *versionWalk) copied(fn *ssa.Function, write *Event, same []Object, picked func(made *Event) bool) []Object {
 	for i := 0; i < len(same) && i < 12; i++ {
-		for _, ev := range w.e.events[fn] {
+		for _, ev := range w.e.Events(fn) {
 			if ev.Kind != Copy || ev.Object != same[i] || !MayPrecede(ev.At, write.At) || !picked(ev) {
 				continue
 			}
@@ -256,7 +256,7 @@ func (e *Effects) usedUp(fn *ssa.Function, bump, send versionUse) bool {
 // renewed tells whether the object may get another version, or become another object, by what a test picks.
 func (e *Effects) renewed(fn *ssa.Function, bump versionUse, picked func(ssa.Instruction) bool) bool {
 	o := bump.object
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Root != o.Root || !picked(ev.At) {
 			continue
 		}
@@ -328,7 +328,7 @@ func stopsBy(call *ssa.Call, at ssa.Instruction) bool {
 // stopsByField tells whether a test of what a call has set in memory decides that an instruction does not run.
 func (e *Effects) stopsByField(fn *ssa.Function, call *ssa.Call, at ssa.Instruction) bool {
 	var set []Place
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind == Change && ev.At == call && ev.At != ev.Origin {
 			set = append(set, Place{Object: ev.Object, Path: ev.Path})
 		}

@@ -66,7 +66,7 @@ func (e *Effects) copiedFrom(fn *ssa.Function, o Object, use versionUse) bool {
 		if use.at == use.write.Origin && use.write.Call.WritesInto >= 0 && same[i] == use.write.Object || isResultOf(same[i].Root, use.at) {
 			continue
 		}
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind != Copy || ev.Object != same[i] {
 				continue
 			}

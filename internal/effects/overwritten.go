@@ -30,7 +30,7 @@ type Overwritten struct {
 func (e *Effects) Overwrites() []Overwritten {
 	var out []Overwritten
 	for fn := range e.reviewed() {
-		for _, w := range e.events[fn] {
+		for _, w := range e.Events(fn) {
 			if w.Kind != Write || w.Root == nil || w.Spawned || Reassigned(fn, w.Root) {
 				continue // which object it is is not certain
 			}
@@ -100,7 +100,7 @@ type life []*Event
 
 func (e *Effects) lifeOf(fn *ssa.Function, w *Event) life {
 	var l life
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Object == w.Object {
 			l = append(l, ev)
 		}

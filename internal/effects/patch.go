@@ -321,7 +321,7 @@ func (s *Story) SendsAnswered() bool {
 	}
 	return slices.ContainsFunc(s.Events, func(ev *Event) bool {
 		return ev.Kind == Write && ev != s.Write && ev.Call.WritesInto >= 0 && ev.Object == s.Write.Object && !ev.Partial && MustPrecede(ev.At, s.Write.At) &&
-			!slices.ContainsFunc(s.e.events[s.Func], func(taken *Event) bool {
+			!slices.ContainsFunc(s.e.Events(s.Func), func(taken *Event) bool {
 				return (taken.Kind == Copy || taken.Kind == Read) && s.isBase(taken.Object) && !MustPrecede(taken.At, ev.At)
 			})
 	})

@@ -102,13 +102,13 @@ func (s *Story) asked() map[string]values {
 		if len(callees) != 1 {
 			return s.tests
 		}
-		i := slices.IndexFunc(s.e.events[callees[0]], func(ev *Event) bool {
+		i := slices.IndexFunc(s.e.Events(callees[0]), func(ev *Event) bool {
 			return ev.Kind == Write && ev.Origin == w.Origin && ev.Root != nil && slices.Equal(ev.Chain, w.Chain[1:])
 		})
 		if i < 0 {
 			return s.tests
 		}
-		fn, w = callees[0], s.e.events[callees[0]][i]
+		fn, w = callees[0], s.e.Events(callees[0])[i]
 	}
 }
 
@@ -165,10 +165,10 @@ func (e *Effects) fieldTest(fn *ssa.Function, branch *ssa.If, same []Object) (fi
 // changedBefore tells whether own code may have changed what a test looks at. A change behind the test, in a loop, is one of another
 // element, or of what the next round reads again.
 func (e *Effects) changedBefore(fn *ssa.Function, same []Object, path string, branch *ssa.If) bool {
-	again := slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	again := slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		return ev.Kind == Read && contains(same, ev.Object) && SameLoop(ev.At, branch) && MustPrecede(ev.At, branch)
 	})
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		return ev.Kind == Change && contains(same, ev.Object) && Overlaps(ev.Path, path) && MayPrecede(ev.At, branch) &&
 			!(MustPrecede(branch, ev.At) && (again || strings.HasSuffix(ev.Object.Base, "[]")))
 	})

@@ -51,7 +51,7 @@ func (e *Effects) calledWhenMissing(fn *ssa.Function) bool {
 		if e.Program.InTest(edge.Caller()) {
 			continue
 		}
-		missing := slices.ContainsFunc(e.events[edge.Caller()], func(ev *Event) bool {
+		missing := slices.ContainsFunc(e.Events(edge.Caller()), func(ev *Event) bool {
 			call, ok := ev.At.(*ssa.Call)
 			return ok && ev.Kind == Read && onlyWhenMissing(errorResult(call), edge.Site.Block())
 		})
@@ -87,7 +87,7 @@ func worthPreparing(ch *Event) bool {
 // keptElsewhere tells whether the object is copied, sent or compared between the preparation and the read: the copy has what
 // the read overwrites.
 func (l life) keptElsewhere(e *Effects, fn *ssa.Function, ch, by *Event) bool {
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		from := Object{ev.From.Root, concat(ev.From.Base, ev.From.Path)}
 		if ev.Kind == Copy && from.Root == ch.Root && ev.At != by.At && l.mayFollow(ch, ev) && l.mayFollow(ev, by) {
 			return true

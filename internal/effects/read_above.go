@@ -59,11 +59,11 @@ func (e *Effects) ReadAbove(fn *ssa.Function, o Object) *Event {
 
 // readOfRoot returns the read, in a function, that fills an object or returns it.
 func (e *Effects) readOfRoot(fn *ssa.Function, root ssa.Value) *Event {
-	i := slices.IndexFunc(e.events[fn], func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
+	i := slices.IndexFunc(e.Events(fn), func(ev *Event) bool { return ev.Kind == Read && ev.Root == root })
 	if i < 0 {
 		return nil
 	}
-	return e.events[fn][i]
+	return e.Events(fn)[i]
 }
 
 // ChangeAbove returns a change of a captured object that is made before the closure, in the function that it is in.
@@ -73,7 +73,7 @@ func (e *Effects) ChangeAbove(fn *ssa.Function, o Object, content func(path stri
 		return nil
 	}
 	outer := e.outerObjects(free)
-	for _, ev := range e.events[fn.Parent()] {
+	for _, ev := range e.Events(fn.Parent()) {
 		if ev.Kind == Change && slices.Contains(outer, ev.Object) && content(ev.Path) && ev.Origin.Parent() != fn {
 			return ev
 		}

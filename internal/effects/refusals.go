@@ -24,7 +24,7 @@ type Refusal struct {
 // that are made again from the API server, in the same function, are left out.
 func (e *Effects) Refusals(fn *ssa.Function) []Refusal {
 	var out []Refusal
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		call, ok := ev.Origin.(*ssa.Call)
 		if ev.Kind != Read || ev.At != ev.Origin || !ok || e.readLive(fn, ev) {
 			continue
@@ -56,7 +56,7 @@ func WaitsForCache(read ssa.Instruction) bool {
 
 // readLive tells whether fn fills the object of a read from the API server as well.
 func (e *Effects) readLive(fn *ssa.Function, read *Event) bool {
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind != Read || ev == read || ev.Root != read.Root {
 			continue
 		}

@@ -52,7 +52,7 @@ func (e *Effects) temporary(fn *ssa.Function, site ssa.CallInstruction) bool {
 
 // removal finds the cached read whose NotFound leads to a removal.
 func (e *Effects) removal(fn *ssa.Function, site ssa.CallInstruction) (Removal, bool) {
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		call, ok := ev.Origin.(*ssa.Call)
 		if ev.Kind != Read || ev.At != ev.Origin || !ok || !onlyWhenMissing(errorResult(call), site.Block()) {
 			continue
@@ -86,7 +86,7 @@ func onlyWhen(name string, err ssa.Value, b *ssa.BasicBlock) bool {
 
 // confirmed tells whether an object of the kind is read from elsewhere than the cache before the removal.
 func (e *Effects) confirmed(fn *ssa.Function, read *Event, kind kube.Kind, site ssa.CallInstruction) bool {
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		if ev == read || ev.Kind != Read || !MayPrecede(ev.At, site) {
 			return false
 		}

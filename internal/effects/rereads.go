@@ -28,7 +28,7 @@ type Reread struct {
 func (e *Effects) Rereads() []Reread {
 	var out []Reread
 	for fn := range e.reviewed() {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			call, ok := ev.Origin.(*ssa.Call)
 			if ev.Kind != Read || ev.At != ev.Origin || !ok || InLoop(call) || ev.Retry != nil || e.readLive(fn, ev) {
 				continue // a loop waits until the cache has caught up; or the server is asked as well

@@ -160,7 +160,7 @@ func hasOptions(w Reached) bool {
 // reach back: then the server compares nothing.
 func (e *Effects) KnownVersionless(write ssa.Instruction) bool {
 	known := false
-	for _, s := range e.Stories {
+	for _, s := range e.Stories() {
 		if s.Write.Origin == write {
 			if known = true; e.CarriesVersion(s.Write) {
 				return false

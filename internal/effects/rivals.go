@@ -46,7 +46,7 @@ func (e *Effects) finalizersOf(kind kube.Kind) []*ssa.Function {
 	if e.finalizers == nil {
 		e.finalizers = make(map[kube.Kind][]*ssa.Function)
 		for _, fn := range e.Program.Funcs {
-			for _, ev := range e.events[fn] {
+			for _, ev := range e.Events(fn) {
 				if ev.Kind != Change || ev.Path != "Finalizers" || ev.Root == nil {
 					continue
 				}
@@ -181,7 +181,7 @@ func (s *Story) within(ch *Event) (*Story, *Event) {
 		return nil, nil
 	}
 	inner := func(ev *Event) *Event {
-		for _, one := range s.e.events[callees[0]] {
+		for _, one := range s.e.Events(callees[0]) {
 			if one.Kind == ev.Kind && one.Origin == ev.Origin && slices.Equal(one.Chain, ev.Chain[1:]) && one.Root != nil {
 				return one
 			}

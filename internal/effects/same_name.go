@@ -19,7 +19,7 @@ func (e *Effects) namesSame(fn *ssa.Function, read *Event, outer *ssa.Function, 
 	}) {
 		return true
 	}
-	return slices.ContainsFunc(e.events[outer], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(outer), func(ev *Event) bool {
 		return ev.Kind == Read && ev.Origin != read.Origin && slices.ContainsFunc(kin, func(k Object) bool { return k == ev.Object }) && sameKey(key, e.keyOf(ev))
 	})
 }

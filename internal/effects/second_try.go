@@ -46,7 +46,7 @@ func (e *Effects) SecondTry(row *Entry) bool {
 
 // anyLike tells whether another write with the same effect on the same kind is one that is looked for.
 func (e *Effects) anyLike(row *Entry, is func(*Entry) bool) bool {
-	return slices.ContainsFunc(e.Ledger, func(other *Entry) bool {
+	return slices.ContainsFunc(e.Ledger(), func(other *Entry) bool {
 		return other != row && other.Kind == row.Kind && other.Call.Effect == row.Call.Effect && is(other)
 	})
 }

@@ -49,7 +49,7 @@ func (s *Story) afterBase() map[ssa.Instruction]bool {
 		if depth < len(chain) {
 			fn = chain[depth].Parent()
 		}
-		for _, w := range s.e.events[fn] {
+		for _, w := range s.e.Events(fn) {
 			if w.Kind != Write || w.Origin != s.Write.Origin || !slices.Equal(w.Chain, chain[depth:]) {
 				continue
 			}
@@ -87,7 +87,7 @@ func (e *Effects) marshalsWritten(s *Story) bool {
 
 func (e *Effects) changesAfter(fn *ssa.Function, copied, w *Event) map[ssa.Instruction]bool {
 	late := make(map[ssa.Instruction]bool)
-	for _, ch := range e.events[fn] {
+	for _, ch := range e.Events(fn) {
 		if ch.Kind == Change && MayPrecede(copied.At, ch.At) && (ch.At == w.At || MayPrecede(ch.At, w.At)) {
 			late[ch.Origin] = true
 		}
@@ -99,7 +99,7 @@ func (e *Effects) changesAfter(fn *ssa.Function, copied, w *Event) map[ssa.Instr
 func (e *Effects) baseCopy(fn *ssa.Function, w *Event) *Event {
 	for _, b := range w.Base {
 		base := Object{b.Root, concat(b.Base, b.Path)}
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind != Copy || ev.At == w.At {
 				continue
 			}
@@ -131,7 +131,7 @@ func (s *Story) hasSubresource() bool {
 	if !ok || k.BuiltIn() {
 		return ok
 	}
-	return slices.ContainsFunc(s.e.Ledger, func(row *Entry) bool { return row.Call.Effect.OnStatus() && s.e.Concerns(row, k, s.Type()) })
+	return slices.ContainsFunc(s.e.Ledger(), func(row *Entry) bool { return row.Call.Effect.OnStatus() && s.e.Concerns(row, k, s.Type()) })
 }
 
 // BaseCopy returns the copy that set the base of the patch and the written object apart, in the story's function; nil if
@@ -360,7 +360,7 @@ func (e *Effects) EntryOf(s *Story) *Entry { return e.EntryAt(s.Write.Origin) }
 
 // EntryAt returns the row of the ledger of the write that an instruction makes, or nil.
 func (e *Effects) EntryAt(site ssa.Instruction) *Entry {
-	for _, row := range e.Ledger {
+	for _, row := range e.Ledger() {
 		if row.Site == site {
 			return row
 		}

@@ -44,7 +44,7 @@ func (e *Effects) SharedChanges() []SharedChange {
 	var out []SharedChange
 	for _, fn := range e.Program.Funcs {
 		for _, sh := range e.sharedIn(fn) {
-			for _, ev := range slices.Concat(e.events[fn], e.answered(fn)) {
+			for _, ev := range slices.Concat(e.Events(fn), e.answered(fn)) {
 				if (ev.Kind == Change || ev.Kind == Borrow) && sh.holds(ev) && (sh.Handed || ev.At != sh.At) && e.certain(fn, ev) && !(sh.Shallow && e.ownByThen(fn, ev)) {
 					out = append(out, SharedChange{Shared: sh, Change: ev, Func: fn})
 				}
@@ -93,7 +93,7 @@ func (e *Effects) certain(fn *ssa.Function, ev *Event) bool {
 func (e *Effects) oneObject(fn *ssa.Function, change *Event, at ssa.Instruction) bool {
 	origin, borrows := change.Origin, change.Kind == Borrow
 	var roots []ssa.Value
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if (ev.Kind == Borrow) == borrows && (borrows || ev.Kind == Change || ev.Kind == Write) && ev.Origin == origin && ev.At == at && !slices.Contains(roots, ev.Root) {
 			roots = append(roots, ev.Root)
 		}
@@ -120,7 +120,7 @@ func (e *Effects) sharedIn(fn *ssa.Function) []Shared {
 
 func (e *Effects) findShared(fn *ssa.Function) []Shared {
 	var out []Shared
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind != Read || ev.Call == nil || ev.Root == nil || ev.Origin != ev.At && !e.passedUp(ev) {
 			continue
 		}

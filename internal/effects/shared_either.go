@@ -105,7 +105,7 @@ func isEvent(t types.Type) bool {
 // fill, as changes of that object.
 func (e *Effects) answered(fn *ssa.Function) []*Event {
 	var out []*Event
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind == Read && ev.Root != nil && ev.Call != nil && ev.Call.WritesInto >= 0 && isPointer(ev.Root.Type()) && !e.withoutCopy(ev) {
 			one := *ev
 			one.Kind, one.Path = Change, "the whole"

@@ -30,7 +30,7 @@ func (e *Effects) passedUp(ev *Event) bool {
 		return false
 	}
 	callee := edges[0].Callee
-	for _, inner := range e.events[callee] {
+	for _, inner := range e.Events(callee) {
 		if inner.Kind == Read && inner.Origin == ev.Origin && inner.Root != nil && (inner.Origin == inner.At || e.passedUp(inner)) {
 			return e.returnsOnly(callee, index, inner.Root)
 		}
@@ -61,7 +61,7 @@ func (e *Effects) returnsOnly(fn *ssa.Function, index int, root ssa.Value) bool 
 // shallowCopies returns the variables that a shared object is assigned to by value: *cached.
 func (e *Effects) shallowCopies(fn *ssa.Function, all []Shared) []Shared {
 	var out []Shared
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		store, ok := ev.Origin.(*ssa.Store)
 		if ev.Kind != Copy || !ok || ev.At != ev.Origin {
 			continue
@@ -81,7 +81,7 @@ func (e *Effects) shallowCopies(fn *ssa.Function, all []Shared) []Shared {
 
 // ownByThen tells whether a part of a shallow copy may have been replaced before a change: then it is no longer shared.
 func (e *Effects) ownByThen(fn *ssa.Function, change *Event) bool {
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		if ev == change || ev.Kind != Change || ev.Object != change.Object || strings.HasSuffix(ev.Path, "[]") {
 			return false
 		}

@@ -124,7 +124,7 @@ func (s *speller) again(v ssa.Value) bool {
 
 // holdsRead tells whether a variable is an API object that was read or copied: all of it is marshalled, not what is set here.
 func (s *speller) holdsRead(a *ssa.Alloc) bool {
-	return s.e.isObject(a.Type()) && slices.ContainsFunc(s.e.events[s.fn], func(ev *Event) bool {
+	return s.e.isObject(a.Type()) && slices.ContainsFunc(s.e.Events(s.fn), func(ev *Event) bool {
 		return ev.Root == a && (ev.Kind == Read || ev.Kind == Copy)
 	})
 }

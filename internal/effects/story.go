@@ -33,7 +33,7 @@ func (e *Effects) findStories() {
 		}
 		for _, ev := range e.events[fn] {
 			if ev.Kind == Write && e.owns(fn, ev) {
-				e.Stories = append(e.Stories, e.tell(fn, ev))
+				e.stories = append(e.stories, e.tell(fn, ev))
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func (e *Effects) owns(fn *ssa.Function, ev *Event) bool {
 // is not a write of an object.
 func (e *Effects) Part(site ssa.CallInstruction) *Story {
 	fn := site.Parent()
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind == Write && ev.At == site && len(ev.Chain) == 0 && ev.Root != nil {
 			return e.tell(fn, ev)
 		}
@@ -63,7 +63,7 @@ func (e *Effects) tell(fn *ssa.Function, w *Event) *Story {
 		s.Complete = root == nil
 	}
 	same := e.kin(fn, w.Object)
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev == w || ev.Root != nil && related(same, ev.Object) {
 			s.Events = append(s.Events, ev)
 		}
@@ -75,7 +75,7 @@ func (e *Effects) tell(fn *ssa.Function, w *Event) *Story {
 func (e *Effects) kin(fn *ssa.Function, o Object) []Object {
 	same := []Object{o}
 	for i := 0; i < len(same) && i < 12; i++ {
-		for _, ev := range e.events[fn] {
+		for _, ev := range e.Events(fn) {
 			if ev.Kind != Copy || ev.Object != same[i] {
 				continue
 			}

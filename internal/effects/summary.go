@@ -20,6 +20,12 @@ const (
 // Events returns what fn does to API objects, itself and through the functions it calls, in the order of its
 // instructions. Events of callees on objects of their own stay with them.
 func (e *Effects) Events(fn *ssa.Function) []*Event {
+	e.tellStories()
+	return e.events[fn]
+}
+
+// gather finds the events of a function, after those of the functions it calls.
+func (e *Effects) gather(fn *ssa.Function) []*Event {
 	if known, ok := e.events[fn]; ok {
 		return known
 	}

@@ -85,7 +85,7 @@ func (t *taker) changedAfter(fn *ssa.Function, call *ssa.Call) (TakenChange, boo
 		return TakenChange{}, false
 	}
 	whole := concat(at.Base, at.Path)
-	for _, ev := range slices.Concat(t.e.events[fn], t.e.answered(fn)) {
+	for _, ev := range slices.Concat(t.e.Events(fn), t.e.answered(fn)) {
 		path := concat(ev.Object.Base, ev.Path)
 		if ev.Kind != Change || ev.Root != at.Root || ev.At == ssa.Instruction(call) || path == whole || !Under(path, whole) || !staysWithin(call, ev.At, at.Root) {
 			continue

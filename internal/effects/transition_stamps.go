@@ -199,7 +199,7 @@ func (e *Effects) partOfObject(fn *ssa.Function, f *ssa.FieldAddr) bool {
 	case *ssa.Parameter:
 		return e.isObject(root.Type())
 	case *ssa.Alloc:
-		return slices.ContainsFunc(e.events[fn], func(ev *Event) bool { return (ev.Kind == Read || ev.Kind == Copy) && ev.Root == root })
+		return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool { return (ev.Kind == Read || ev.Kind == Copy) && ev.Root == root })
 	case *ssa.Call:
 		return e.isObject(root.Type())
 	case *ssa.Extract:

@@ -14,7 +14,7 @@ import (
 
 // through adds the events of a callee that the caller can see: those on its arguments, captured variables and results.
 func (g *gatherer) through(edge program.Edge, row *kube.Call) {
-	inner := g.e.Events(edge.Callee)
+	inner := g.e.gather(edge.Callee)
 	if len(inner) == 0 {
 		return
 	}

@@ -28,7 +28,7 @@ func (e *Effects) UnseenReads() []Unseen {
 	var out []Unseen
 	told := make(map[ssa.Instruction]bool)
 	for fn := range e.reviewed() {
-		for _, w := range e.events[fn] {
+		for _, w := range e.Events(fn) {
 			create, ok := w.Origin.(*ssa.Call)
 			if ok && w.Kind == Write && w.At == w.Origin && w.Call.Effect == kube.Create {
 				if u, found := e.unseen(fn, create, w); found && !told[u.Read.Origin] {
@@ -43,7 +43,7 @@ func (e *Effects) UnseenReads() []Unseen {
 
 func (e *Effects) unseen(fn *ssa.Function, create *ssa.Call, w *Event) (Unseen, bool) {
 	kind, known := kube.KindOf(w.Type)
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		read, ok := ev.Origin.(*ssa.Call)
 		if !ok || ev.Kind != Read || ev.At != ev.Origin || InLoop(read) || !onlyWhen("IsAlreadyExists", errorResult(create), read.Block()) {
 			continue
@@ -66,7 +66,7 @@ func (e *Effects) unseen(fn *ssa.Function, create *ssa.Call, w *Event) (Unseen, 
 
 // readsLiveToo tells whether the function asks the server as well.
 func (e *Effects) readsLiveToo(fn *ssa.Function, read *Event, kind kube.Kind) bool {
-	return slices.ContainsFunc(e.events[fn], func(ev *Event) bool {
+	return slices.ContainsFunc(e.Events(fn), func(ev *Event) bool {
 		k, ok := kube.KindOf(ev.Type)
 		fresh, _ := e.Freshness(ev)
 		return ev != read && ev.Kind == Read && ok && k.Same(kind) && fresh != program.Cached && MayPrecede(read.At, ev.At)

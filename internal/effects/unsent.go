@@ -22,7 +22,7 @@ type Unsent struct {
 func (e *Effects) UnsentChanges() []Unsent {
 	var out []Unsent
 	for fn := range e.reviewed() {
-		for _, w := range e.events[fn] {
+		for _, w := range e.Events(fn) {
 			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || w.Object.Base != "" || len(w.Chain) > 0 || w.Spawned {
 				continue
 			}
@@ -49,7 +49,7 @@ func (e *Effects) unsent(fn *ssa.Function, w *Event) (Unsent, bool) {
 	if u.Read == nil || e.touched(w.Root, u.Read, w) {
 		return u, false // not read here, or something else may have changed it
 	}
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind == Write && ev.Call.Effect == kube.Create && ev.Root != nil && ev.Root != w.Root && sameKindOf(ev, w) && !MayPrecede(ev.At, w.At) && MayPrecede(u.Read.At, ev.At) {
 			u.Create = ev
 			return u, true

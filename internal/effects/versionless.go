@@ -29,7 +29,7 @@ func (e *Effects) VersionlessUpdates() []Versionless {
 	var out []Versionless
 	for fn := range e.reviewed() {
 		told := make(map[ssa.Instruction]bool)
-		for _, w := range e.events[fn] {
+		for _, w := range e.Events(fn) {
 			if w.Kind != Write || w.Call.Effect != kube.Update || w.Root == nil || told[w.Origin] || e.reassigned(fn, w.Root) {
 				continue
 			}
@@ -199,7 +199,7 @@ func (e *Effects) insteadOf(create, update *Event) bool {
 // lookBefore returns a read of the same kind, into another object, that comes before an update.
 func (e *Effects) lookBefore(fn *ssa.Function, w *Event) *Event {
 	kind, known := kube.KindOf(w.Type)
-	for _, ev := range e.events[fn] {
+	for _, ev := range e.Events(fn) {
 		if ev.Kind != Read || ev.Root == w.Root || !MustPrecede(ev.At, w.At) {
 			continue
 		}

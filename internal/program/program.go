@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/replicavet/replicavet/internal/kube"
 	"github.com/replicavet/replicavet/internal/load"
 	"golang.org/x/tools/go/ssa"
 )
@@ -43,32 +42,15 @@ type Program struct {
 	plain   map[*token.File]*load.File
 	calls   calls
 	stores  stores
-	sources map[ssa.Value]Sources
-	// methodValues are the answers of boundTo.
-	methodValues map[ssa.Value][]bound
-	holds        map[ssa.Value][]types.Type // answers of CanHold
-	domains      map[*ssa.Function]*DomainSet
-	// reach are the ways to all functions, found when first asked for.
-	reach   map[*ssa.Function]ways
 	entryAt map[*ssa.Function]*Entry
+	// reach are the ways to all functions, leaderCloses the channels that only the leader closes, each with the reason.
+	reach        map[*ssa.Function]ways
+	leaderCloses map[*ssa.MakeChan]string
 	// handed are the answers of handovers, unfollowed the edges that it gave up on, startedFor those that another goroutine
 	// than the giver's takes.
 	handed     map[*ssa.Function][]handover
 	unfollowed map[Edge]bool
 	startedFor map[Edge]bool
-	// leads are the entry points by the functions that they lead to, found when first asked for.
-	leads *leads
-	// givers are what calls give as one parameter, looked up before.
-	givers   map[giverKey]giver
-	gates    map[*ssa.Function][]gate
-	flags    map[string][]string
-	watched  []kube.Kind
-	informed []kube.Kind // found when first asked for
-	// generationsOnly are the kinds that controllers are for; found when first asked for.
-	generationsOnly []filteredKind
-	// webhooks are the registrations of webhooks, workloads what the manifests run; both are read when first asked for.
-	webhooks  []*Webhook
-	workloads []workload
 	// support are the packages of test helpers, tools the files of which only tests, samples and tools are built.
 	support map[*load.Package]bool
 	tools   map[string]bool
@@ -78,21 +60,8 @@ type Program struct {
 	usesC map[*load.Package]bool
 	// wellTyped is the answer of WellTyped.
 	wellTyped bool
-	// values are the functions that are used as values, found when first asked for.
-	values map[*ssa.Function]bool
-	// dead answers what was asked about functions that only tests and the dead call.
-	dead map[*ssa.Function]bool
-	// boxedIn are the answers of boxers.
-	boxedIn map[*types.TypeName][]*ssa.Function
-	// leaderCloses are the channels that only the leader closes, each with the reason.
-	leaderCloses map[*ssa.MakeChan]string
-	// bindings are the calls that bind variables to flags.
-	bindings []ssa.CallInstruction
-	// concurrency, registered, reconcilers and managerWide are answers given before.
-	concurrency *Concurrency
-	registered  map[*ssa.Function]ssa.CallInstruction
-	reconcilers []*ssa.Store
-	managerWide *workers
+
+	answers
 }
 
 // Build makes the program from loaded code, with the entry points that the project tells of. It never fails: what cannot be
@@ -104,13 +73,9 @@ func Build(code *load.Code, declared ...Declared) *Program {
 		own:          make(map[*types.Package]*load.Package),
 		files:        make(map[string]*load.File),
 		plain:        make(map[*token.File]*load.File),
-		sources:      make(map[ssa.Value]Sources),
-		methodValues: make(map[ssa.Value][]bound),
-		holds:        make(map[ssa.Value][]types.Type),
-		domains:      make(map[*ssa.Function]*DomainSet),
-		gates:        make(map[*ssa.Function][]gate),
 		leaderCloses: make(map[*ssa.MakeChan]string),
 		usesC:        make(map[*load.Package]bool),
+		answers:      newAnswers(),
 	}
 	for _, pkg := range code.Packages {
 		p.own[pkg.Types] = pkg

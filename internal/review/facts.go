@@ -34,7 +34,7 @@ func entryMap(p *program.Program) []finding.MapEntry {
 // ledger returns the writes to the API as rows, in source order.
 func ledger(p *program.Program, e *effects.Effects) []finding.LedgerRow {
 	var rows []finding.LedgerRow
-	for _, entry := range e.Ledger {
+	for _, entry := range e.Ledger() {
 		row := finding.LedgerRow{
 			Kind: entry.Kind.Name, Verb: string(entry.Call.Effect), Fields: fieldNames(entry.Fields),
 			ReadFrom: readFrom(e, entry), Protection: protection(entry),

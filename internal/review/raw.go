@@ -37,9 +37,12 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 	}
 	o.progress("program")
 	p := program.Build(code, o.declared()...)
-	o.progress("effects")
-	e := effects.Build(p)
 	o.progress("rules")
+	e := effects.Build(p)
+	outcomes := o.runRules(ctx, p, e)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	r := &finding.Review{
 		Version:  finding.Version,
 		Tool:     finding.Tool{Name: "replicavet", Version: o.Version},
@@ -53,14 +56,10 @@ func (o *Options) examine(ctx context.Context) (*raw, error) {
 	for _, e := range slices.Concat(p.Code.Errors, p.Errors) {
 		r.Errors = append(r.Errors, loadError(p, e))
 	}
-	for _, one := range o.Rules {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		found, failed := runRule(one, p, e, o.Strict)
-		r.Findings = append(r.Findings, found...)
-		if failed != nil {
-			r.Errors = append(r.Errors, *failed)
+	for _, came := range outcomes {
+		r.Findings = append(r.Findings, came.found...)
+		if came.failed != nil {
+			r.Errors = append(r.Errors, *came.failed)
 		}
 	}
 	r.Sort()

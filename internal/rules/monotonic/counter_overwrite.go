@@ -27,7 +27,7 @@ var counterOverwrite = &rule.Rule{
 func checkCounterOverwrite(pass *rule.Pass) {
 	told := make(once)
 	var increments map[string][]increment
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if !reviewed(pass, s) || s.Write.Call.Effect == kube.Create {
 			continue // a new object holds no count of others
 		}
@@ -62,7 +62,7 @@ type increment struct {
 // findIncrements finds all increments, by the path of the field.
 func findIncrements(pass *rule.Pass) map[string][]increment {
 	out := make(map[string][]increment)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if !reviewed(pass, s) {
 			continue
 		}

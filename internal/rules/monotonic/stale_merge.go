@@ -25,7 +25,7 @@ var staleMerge = &rule.Rule{
 
 func checkStaleMerge(pass *rule.Pass) {
 	told := make(once)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		w := where(pass, s)
 		if !reviewed(pass, s) || w.Domain != program.LeaderOnly || !unversioned(pass, s.Write) {
 			continue // more than one writer is told by rmw/unlocked-patch; a version would be checked

@@ -27,7 +27,7 @@ var timestampRegress = &rule.Rule{
 
 func checkTimestampRegress(pass *rule.Pass) {
 	told := make(once)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if !reviewed(pass, s) {
 			continue
 		}

@@ -27,7 +27,7 @@ func checkTransitionReset(pass *rule.Pass) {
 	checkTransitionHelpers(pass)
 	checkTransitionStamps(pass)
 	told := make(once)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		w := where(pass, s)
 		if w.Domain == program.Unknown && !pass.Strict {
 			continue // nothing shows that it runs again

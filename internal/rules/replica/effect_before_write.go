@@ -35,7 +35,7 @@ type early struct {
 
 func checkEffectBeforeWrite(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if f := sentTooEarly(pass, s); f != nil && !told[f.at] {
 			told[f.at] = true
 			reportEarly(pass, f)

@@ -86,7 +86,7 @@ func serves(e *program.Entry) bool {
 // onceOnly says what a call does that a second call does again: it creates an object under a fresh name, or sends.
 func onceOnly(pass *rule.Pass, site ssa.CallInstruction) string {
 	if row := program.Model(site); row != nil && row.Effect == kube.Create {
-		for _, s := range pass.Effects.Stories {
+		for _, s := range pass.Effects.Stories() {
 			if s.Write.Origin != ssa.Instruction(site) {
 				continue
 			}

@@ -74,7 +74,7 @@ func deploysAnother(pass *rule.Pass, m *program.Manager, replicas program.Replic
 func writings(pass *rule.Pass, m *program.Manager) []writing {
 	var out []writing
 	seen := make(map[*program.Entry]bool)
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		proof := pass.Effects.Domain(row).Proof(program.EveryReplica)
 		if proof == nil || pass.Program.InTest(row.Site.Parent()) || createsOnce(row) {
 			continue

@@ -23,7 +23,7 @@ var baseAfterChange = &rule.Rule{
 }
 
 func checkBaseAfterChange(pass *rule.Pass) {
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		stories := row.Stories
 		if part := pass.Effects.Part(row.Site); part != nil {
 			stories = append(stories[:len(stories):len(stories)], part) // change, copy and write of an object that is handed in

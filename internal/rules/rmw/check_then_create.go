@@ -40,7 +40,7 @@ type duplicate struct {
 
 func checkDuplicates(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if d := doubleCreate(pass, s); d != nil && !told[d.site] {
 			told[d.site] = true
 			reportDuplicate(pass, d)

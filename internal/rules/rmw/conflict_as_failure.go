@@ -30,7 +30,7 @@ var conflictAsFailure = &rule.Rule{
 
 func checkConflictAsFailure(pass *rule.Pass) {
 	judged := judgedStates(pass)
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if !conflicts(row) || !reviewed(pass, row.Stories[0]) {
 			continue // the server never answers 409, or not reviewed code
 		}

@@ -55,7 +55,7 @@ func guardOf(pass *rule.Pass, entry *program.Entry) *guard {
 	if g.hook = mainOnly(pass, kind); g.hook == nil {
 		return nil // registered for the status too, or where cannot be seen
 	}
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if row.Kind.Same(kind) && row.Call.Effect.OnStatus() && !pass.Program.InTest(row.Site.Parent()) {
 			g.writer = row
 			break

@@ -27,7 +27,7 @@ var deferredWrite = &rule.Rule{
 
 func checkDeferredWrite(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if !keepsState(row) || !pass.Reviewed(row.Site.Parent()) {
 			continue // nothing that a later run builds on, or not reviewed code
 		}
@@ -99,7 +99,7 @@ func writtenAtTheEnd(pass *rule.Pass, row *effects.Entry, en *program.Entry) boo
 			}
 		}
 	}
-	return slices.ContainsFunc(pass.Effects.Ledger, func(other *effects.Entry) bool {
+	return slices.ContainsFunc(pass.Effects.Ledger(), func(other *effects.Entry) bool {
 		if other == row || !keepsState(other) || row.Stories[0].Type() == nil || !pass.Effects.Concerns(other, row.Kind, row.Stories[0].Type()) {
 			return false
 		}

@@ -25,7 +25,7 @@ var ignoredFresh = &rule.Rule{
 
 func checkIgnoredFresh(pass *rule.Pass) {
 	carriedOlder(pass, false)
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if row.Call.Effect != kube.ReadModifyWrite || row.Call.Closure < 0 {
 			continue
 		}

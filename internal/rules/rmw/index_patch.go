@@ -30,7 +30,7 @@ var atIndex = regexp.MustCompile(`(?:^|")(/[\w/~%-]+/(?:%d|%v|\d+)(?:/[^"]*)?)(?
 var fixedList = regexp.MustCompile(`^/spec/(?:containers|initContainers|volumes)/`)
 
 func checkIndexPatch(pass *rule.Pass) {
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		s := row.Stories[0]
 		p := s.Write.Patch
 		if p == nil || p.Type != effects.JSONPatch || p.Payload == nil || p.Lock == effects.Locked || !reviewed(pass, s) {

@@ -17,7 +17,7 @@ import (
 // checkKeptDeletes tells of deletes and evictions that were decided earlier, and of which only a name was kept in a queue: the
 // object that has the name by then may be another one.
 func checkKeptDeletes(pass *rule.Pass) {
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		fn := row.Site.Parent()
 		if row.Call.Effect != kube.Delete && row.Call.Effect != kube.Evict || !pass.Reviewed(fn) {
 			continue

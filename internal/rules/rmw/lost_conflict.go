@@ -39,7 +39,7 @@ type loss struct {
 }
 
 func checkLostConflict(pass *rule.Pass) {
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if l := lossOf(pass, row); l != nil {
 			reportLoss(pass, row, l)
 			continue

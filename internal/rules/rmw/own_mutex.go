@@ -39,7 +39,7 @@ type falseShelter struct {
 
 func checkOwnMutex(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if f := shelters(pass, s); f != nil && !told[f.by.Acquire] {
 			told[f.by.Acquire] = true
 			reportShelter(pass, f)

@@ -38,7 +38,7 @@ type late struct {
 
 func checkRecreated(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if f := foundByName(pass, s); f != nil && !told[s.Write.Origin] {
 			told[s.Write.Origin] = true
 			reportRecreated(pass, f)

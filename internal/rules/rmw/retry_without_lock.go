@@ -103,7 +103,7 @@ func reportDeadRetry(pass *rule.Pass, r *effects.Retry, w effects.Reached) {
 // retriedStake finds what the retried write puts at risk, whoever runs it.
 func retriedStake(pass *rule.Pass, w effects.Reached) *stake {
 	var worst *stake
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if row.Site != w.Site {
 			continue
 		}

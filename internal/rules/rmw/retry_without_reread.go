@@ -38,7 +38,7 @@ func checkRetryWithoutReread(pass *rule.Pass) {
 	for _, poll := range pass.Effects.Polls() {
 		checkPoll(pass, poll)
 	}
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		checkOwnLoop(pass, row)
 	}
 }
@@ -167,7 +167,7 @@ func onlyReconciled(pass *rule.Pass, fn *ssa.Function) bool {
 func reportReread(pass *rule.Pass, at ssa.CallInstruction, name string, w *effects.Event) {
 	p := pass.Program
 	kind := "object"
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if row.Site == w.Origin && row.Kind.Name != "" {
 			kind = row.Kind.Name
 		}

@@ -45,7 +45,7 @@ type blindDelete struct {
 
 func checkDeletes(pass *rule.Pass) {
 	told := make(map[ssa.Instruction]bool)
-	for _, s := range pass.Effects.Stories {
+	for _, s := range pass.Effects.Stories() {
 		if d := deletesBlindly(pass, s); d != nil && !told[d.site] {
 			told[d.site] = true
 			reportBlindDelete(pass, d)

@@ -130,7 +130,7 @@ func rivalOf(pass *rule.Pass, fn *ssa.Function, kind string, ev *effects.Event) 
 	for _, en := range pass.Program.EntriesOf(fn) {
 		mine[en] = true
 	}
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if row.Kind.Name != kind || row.Call.Effect == kube.Create || row.Site.Parent() == fn {
 			continue
 		}

@@ -27,7 +27,7 @@ func checkUnlockedApply(pass *rule.Pass) {
 	checkErasing(pass)
 	dead := deadRetryWrites(pass)
 	told := make(map[string]bool)
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if dead[row.Site] {
 			continue // rmw/retry-without-lock tells it
 		}

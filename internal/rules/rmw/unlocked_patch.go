@@ -27,7 +27,7 @@ func checkUnlockedPatch(pass *rule.Pass) {
 	dead := deadRetryWrites(pass)
 	losses := make(map[lostField]*lostPatch)
 	var order []*lostPatch
-	for _, row := range pass.Effects.Ledger {
+	for _, row := range pass.Effects.Ledger() {
 		if dead[row.Site] {
 			continue // rmw/retry-without-lock tells it
 		}
