@@ -250,3 +250,12 @@ func (d *Deps) addString(s string) {
 
 // Position returns where an instruction stands, or the closest one before it that the code spells.
 func Position(instr ssa.Instruction) token.Pos { return position(instr) }
+
+// places are where the event happens, and the calls that lead there from the function that has it.
+func (ev *Event) places() []ssa.Instruction {
+	out := []ssa.Instruction{ev.Origin}
+	for _, site := range ev.Chain {
+		out = append(out, site)
+	}
+	return out
+}

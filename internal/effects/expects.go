@@ -46,10 +46,7 @@ func (e *Effects) Expects(look Existence, s *Story) bool {
 // flowOf lists the places that lead to a write: the write, the calls above it in its story, and the calls of the
 // functions around, up to the entry.
 func flowOf(e *Effects, s *Story) []ssa.Instruction {
-	out := []ssa.Instruction{s.Write.Origin}
-	for _, site := range s.Write.Chain {
-		out = append(out, site)
-	}
+	out := s.Write.places()
 	seen := make(map[*ssa.Function]bool)
 	work := []*ssa.Function{s.Func, s.Write.Origin.Parent()}
 	for len(work) > 0 && len(out) < 60 {

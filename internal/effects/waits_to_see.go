@@ -16,8 +16,7 @@ const awaitDepth = 3
 // WaitsToSee tells whether the flow that leads to a write goes on, after it, to poll for an object of the kind: the run is not over
 // before the cache shows what it created, so that the next run sees it.
 func (e *Effects) WaitsToSee(s *Story, kind kube.Kind) bool {
-	places := append([]ssa.Instruction{s.Write.Origin}, asInstructions(s.Write.Chain)...)
-	return slices.ContainsFunc(places, func(at ssa.Instruction) bool {
+	return slices.ContainsFunc(s.Write.places(), func(at ssa.Instruction) bool {
 		for site := range program.Sites(at.Parent()) {
 			if site != at && MayPrecede(at, site) && e.polls(site, kind, 0) {
 				return true
@@ -25,14 +24,6 @@ func (e *Effects) WaitsToSee(s *Story, kind kube.Kind) bool {
 		}
 		return false
 	})
-}
-
-func asInstructions(sites []ssa.CallInstruction) []ssa.Instruction {
-	out := make([]ssa.Instruction, len(sites))
-	for i, site := range sites {
-		out[i] = site
-	}
-	return out
 }
 
 // polls tells whether a call repeats a function until it has read an object of the kind, by itself or further down.

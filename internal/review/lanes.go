@@ -34,7 +34,7 @@ const (
 // laneOf tells which lane a rule runs in. It decides about time and memory only: a rule finds the same in any lane.
 func laneOf(r *rule.Rule) lane {
 	switch {
-	case r.ID == "cache/mutates-kept": // changes of API objects, under locks
+	case r.Across:
 		return aboutBoth
 	case slices.Contains([]string{"mutex", "channel", "context", "goroutine"}, r.Family()):
 		return aboutProcess

@@ -34,6 +34,8 @@ type Rule struct {
 	// Severity is the highest that a finding of the rule can have; the check lowers it and says why.
 	Severity finding.Severity
 	Needs    Needs
+	// Across is set for a rule that asks both for the stories of API objects and for locks and shared memory.
+	Across bool
 	// Strict rules are noisy by nature and off unless asked for.
 	Strict bool
 	// Since is the version of the tool that has the rule first.

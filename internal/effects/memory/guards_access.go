@@ -215,6 +215,9 @@ func ownCell(v ssa.Value) bool {
 	return false
 }
 
+// elementOf returns what a pointer points to.
+func elementOf(t types.Type) types.Type { return t.Underlying().(*types.Pointer).Elem() }
+
 func wholeStruct(t types.Type) bool {
 	_, ok := t.Underlying().(*types.Struct)
 	return ok
@@ -233,7 +236,7 @@ func (m *Memory) at(addr ssa.Value, instr ssa.Instruction, write bool) []*Access
 	if !place.Known() {
 		return nil
 	}
-	elem := addr.Type().Underlying().(*types.Pointer).Elem()
+	elem := elementOf(addr.Type())
 	return []*Access{{Place: place, Part: Value, Write: write, At: instr, Owner: owner, Base: base(addr), Type: elem}}
 }
 

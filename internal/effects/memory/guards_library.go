@@ -99,7 +99,7 @@ func (m *Memory) object(v ssa.Value, call *ssa.Call) []*Access {
 		return nil
 	}
 	place, owner := m.variable(addr)
-	elem := addr.Type().Underlying().(*types.Pointer).Elem()
+	elem := elementOf(addr.Type())
 	return []*Access{{Place: place, Part: Entries, Write: true, At: call, Owner: owner, Base: base(addr), Type: elem}}
 }
 

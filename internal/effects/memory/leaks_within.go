@@ -36,8 +36,6 @@ func (m *Memory) handedIn(result ssa.Value) []handed {
 	return nil
 }
 
-func elementOf(t types.Type) types.Type { return t.Underlying().(*types.Pointer).Elem() }
-
 // filledWith returns the containers in a struct that a function makes: those that its fields are set to, and those of a struct that
 // it is a copy of where nothing is set. None where somebody else is given the struct, who may set them anew.
 func filledWith(cell *ssa.Alloc) []handed {

@@ -222,7 +222,7 @@ func (w *placer) fromSources(v ssa.Value) Place {
 
 // only returns the one value that a pointer variable ever holds, or nil.
 func (w *placer) only(cell *ssa.Alloc) ssa.Value {
-	elem := cell.Type().Underlying().(*types.Pointer).Elem()
+	elem := elementOf(cell.Type())
 	if !isPointer(elem) && !types.IsInterface(elem) {
 		return nil
 	}

@@ -186,7 +186,7 @@ func (p *pools) follow(v ssa.Value, depth int, seen map[ssa.Value]bool) *find {
 
 // storedAsWhole returns the structs that a variable is set to.
 func (m *Memory) storedAsWhole(cell *ssa.Alloc) []ssa.Value {
-	if !wholeStruct(cell.Type().Underlying().(*types.Pointer).Elem()) {
+	if !wholeStruct(elementOf(cell.Type())) {
 		return nil
 	}
 	return m.Program.StoredAt(cell)

@@ -22,6 +22,7 @@ var mutatesKept = &rule.Rule{
 	Checklist: []string{"3.3"},
 	Severity:  finding.High,
 	Needs:     rule.Program,
+	Across:    true, // changes of API objects, under locks
 	Since:     "0.1.0",
 	Doc:       rule.Page(pages, "mutates_kept.md"),
 	Check:     checkMutatesKept,
